@@ -1,0 +1,4 @@
+"""Does a real kernel agree? Recorded runs of the patch are executed on the model and compared, step by step.
+
+The recorded outcome never decides what to do; it is looked at afterwards.
+"""

@@ -1,0 +1,1 @@
+"""What happens: generator paths with Linux's file and function names."""

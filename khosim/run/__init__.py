@@ -1,0 +1,1 @@
+"""Who goes next: the engine. It would drive any generators; it does not know KHO."""

@@ -1,0 +1,1096 @@
+// The stepper: one ES module, no dependency, no build step. It draws a document of khosim.show.frame and never simulates:
+// all stepping is looking things up in what was recorded. Hosts: anywidget (JupyterLab, VS Code), the static book, a bare page.
+//
+//   1 decode      document -> story: every state, sharing the rows that did not change
+//   2 read        what a story says: lives of blocks, violations, the biography of a frame
+//   3 layout      numbers only: where things lie at a given width
+//   4 marks       SVG path data for hatch, corner, comb, octagon
+//   5 views       state + layout -> a tree of plain objects; no DOM
+//   6 mend        make the DOM like the tree, keeping elements (focus and transitions live on them)
+//   7 render      events, theme, play, the host's model
+//
+// Parts 1 to 5 are pure and run without a browser.
+
+// ---------------------------------------------------------------------------------------------------------- 1 decode
+
+export const ROLE = ["free", "kernel", "scratch", "fdt", "bitmap", "inode", "cached", "fresh", "held", "stale", "other", "unclaimed"];
+export const VERDICT = ["hole", "cached", "fresh", "held", "swapped", "unlisted", "disagree", "stale"];
+const SIZE = { i_size: 0, mirror: 1, nrpages: 2, alloced: 3, swapped: 4, ino: 5 };
+const FRAME_ROWS = ["role", "holds", "bit", "poison", "flags", "refs", "maps"];
+const [FREE, BITMAP, CACHED, FRESH, HELD, STALE, OTHER, UNCLAIMED] = [0, 4, 6, 7, 8, 9, 10, 11];
+const MANY = 8; // more changed cells than this are seen without a ring around each
+
+/** Runs (value, length, ...) to one row of integers. */
+export function unpack(runs) {
+  let n = 0;
+  for (let k = 1; k < runs.length; k += 2) n += runs[k];
+  const row = new Float64Array(n); // flags use all 32 bits and -1 means none: doubles hold both
+  for (let k = 0, at = 0; k < runs.length; at += runs[k + 1], k += 2) row.fill(runs[k], at, at + runs[k + 1]);
+  return row;
+}
+
+/** A copy of `row` with runs (start, length, value, ...) written over it. */
+export function apply(row, runs) {
+  const out = row.slice();
+  for (let k = 0; k < runs.length; k += 3) out.fill(runs[k + 2], runs[k], runs[k] + runs[k + 1]);
+  return out;
+}
+
+/** A copy of `row` with pieces (start, text, ...) written over it; `a5*40` is forty bytes 0xA5. */
+export function splice(row, pieces) {
+  const out = row.slice();
+  for (let k = 0; k < pieces.length; k += 2) {
+    let at = pieces[k];
+    for (const word of pieces[k + 1].split(" ")) {
+      const [hex, times] = word.split("*");
+      for (let n = +(times ?? 1); n > 0; n--)
+        for (let c = 0; c < hex.length; c += 2) out[at++] = parseInt(hex.slice(c, c + 2), 16);
+    }
+  }
+  return out;
+}
+
+/** Document to story. `states[t]` is immutable; rows that a step left alone are the same objects as before. */
+export function decode(doc) {
+  if (doc?.schema !== "khosim/1") throw new RangeError(`stepper: cannot read a document of schema ${doc?.schema}`);
+  const names = doc.planes.map(([name]) => name);
+  let rows = Object.fromEntries(doc.planes.map(([name, runs]) => [name, unpack(runs)]));
+  let say = "", cpu = "", bad = [], stack = [], kernel = 1, freed = new Set();
+  const states = doc.steps.map((step, t) => {
+    const before = rows;
+    for (const [plane, ...runs] of step.d ?? []) {
+      const name = names[plane];
+      rows = { ...rows, [name]: (name === "bytes" ? splice : apply)(rows[name], runs) };
+    }
+    if (doc.kexecs.includes(t)) kernel++;
+    ({ say = say, cpu = cpu, bad = bad } = step);
+    if (step.stack) {
+      const [keep, ...code] = step.stack;
+      stack = stack.slice(0, keep);
+      for (let k = 0; k < code.length; k += 2) stack.push({ fn: code[k], line: code[k + 1] });
+    }
+    const kexec = doc.kexecs.includes(t);
+    if (kexec) freed = new Set();
+    else if (before.role !== rows.role) freed = freedBy(before.role, rows.role, freed);
+    const state = { t, rows, say, cpu, bad, stack, kernel, freed, kexec, warn: !!step.warn };
+    return { ...state, call: callAt(doc, t, cpu), changed: touched(before, rows, doc.machine, state.kexec) };
+  });
+  return { doc, states, last: states.length - 1, cpus: cpusOf(doc), lives: lives(doc, states), violations: spans(states) };
+}
+
+/** The call that `cpu` is in at step t: [cpu, text, first, last, result], or null. */
+function callAt(doc, t, cpu) {
+  return doc.calls.find((c) => c[0] === cpu && c[2] <= t && t <= c[3]) ?? null;
+}
+
+/** The frames that this kernel has freed, and that nobody has taken since: drawn with their poison. */
+function freedBy(before, after, freed) {
+  const out = new Set(freed);
+  after.forEach((r, n) => {
+    if (r === before[n]) return;
+    if ((r === FREE && before[n] !== UNCLAIMED) || r === STALE) out.add(n);
+    else out.delete(n);
+  });
+  return out;
+}
+
+/** What a step changed: frames, blocks (their slot or their list entry), sizes. A kexec and a boot change whole ranges: none. */
+function touched(a, b, machine, kexec) {
+  const out = { frames: new Set(), cache: new Set(), blocks: new Set(), size: false, mirror: false };
+  if (kexec || a === b) return out;
+  for (const name of FRAME_ROWS) differing(a[name], b[name], out.frames);
+  const bytes = new Set();
+  differing(a.bytes, b.bytes, bytes);
+  for (const at of bytes) out.frames.add(Math.floor(at / machine.page_size));
+  differing(a.cache, b.cache, out.cache);
+  differing(a.blocks, b.blocks, out.blocks);
+  out.size = a.sizes[SIZE.i_size] !== b.sizes[SIZE.i_size];
+  out.mirror = a.sizes[SIZE.mirror] !== b.sizes[SIZE.mirror];
+  for (const kind of ["frames", "cache", "blocks"]) if (out[kind].size > MANY) out[kind].clear();
+  return out;
+}
+
+function differing(a, b, into) {
+  if (a !== b) for (let n = 0; n < b.length; n++) if (a[n] !== b[n]) into.add(n);
+}
+
+function cpusOf(doc) {
+  const names = new Set(doc.calls.map((c) => c[0]));
+  for (const step of doc.steps) if (step.cpu) names.add(step.cpu);
+  return [...names].sort();
+}
+
+// ------------------------------------------------------------------------------------------------------------ 2 read
+
+/** The life of every block ever used, as runs [index, first, last, verdict]; a kexec always ends a run. */
+function lives(doc, states) {
+  const out = [], open = new Map();
+  states.forEach(({ t, rows, kexec }, k) => {
+    const before = k ? states[k - 1].rows.verdict : null;
+    if (before === rows.verdict && !kexec) return;
+    rows.verdict.forEach((v, i) => {
+      const run = open.get(i);
+      if (run && run[3] === v && !kexec) return;
+      if (run) run[2] = t - 1;
+      open.delete(i);
+      if (v) { const next = [i, t, states.length - 1, v]; open.set(i, next); out.push(next); }
+    });
+  });
+  return out;
+}
+
+/** Violations as spans {name, first, last}, in order of appearance. */
+function spans(states) {
+  const out = [], open = new Map();
+  for (const { t, bad } of states) {
+    for (const [name, span] of open) if (!bad.includes(name)) { span.last = t - 1; open.delete(name); }
+    for (const name of bad) if (!open.has(name)) {
+      const span = { name, first: t, last: states.length - 1 };
+      open.set(name, span);
+      out.push(span);
+    }
+  }
+  return out;
+}
+
+/** What the reader would look at when nothing is picked: the block, else the frame, that the latest step so far touched. */
+export function follow(story, t) {
+  for (let k = t; k > 0; k--) {
+    const { frames, cache, blocks } = story.states[k].changed;
+    const index = [...blocks, ...cache];
+    if (index.length) return { kind: "block", n: index[0] };
+    if (frames.size && frames.size <= 4) {
+      const n = [...frames][0], i = story.states[k].rows.holds[n];
+      return i >= 0 ? { kind: "block", n: i } : { kind: "frame", n };
+    }
+  }
+  return null;
+}
+
+/** Resolve a selection at a state to its block index and frame number, -1 where there is none. */
+export function resolve(state, selection) {
+  if (!selection) return { block: -1, frame: -1 };
+  const { rows } = state;
+  if (selection.kind === "frame") return { frame: selection.n, block: rows.holds[selection.n] ?? -1 };
+  const named = rows.blocks[selection.n], cached = rows.cache[selection.n];
+  const frame = cached >= 0 ? cached : named;
+  return { block: selection.n, frame: frame < rows.role.length ? frame : -1 };
+}
+
+/** The steps at which a frame changed in a way the picture shows, each with a few words. */
+export function biography(story, frame) {
+  const out = [];
+  for (let t = 1; t <= story.last; t++) {
+    const text = phrase(story, t, frame);
+    if (text) out.push({ t, text, call: story.states[t].kexec ? "kexec" : callName(story.states[t]) });
+  }
+  return out;
+}
+
+function phrase(story, t, n) {
+  const a = story.states[t - 1].rows, b = story.states[t].rows;
+  const words = [];
+  const was = a.role[n], is = b.role[n];
+  const boot = story.states[t].kexec || was === UNCLAIMED; // a booting kernel finds things; nobody changes them
+  if (was !== is) words.push(roleWords(was, is, boot, b.holds[n]));
+  else if (a.holds[n] !== b.holds[n] && b.holds[n] >= 0) words.push(`block ${b.holds[n]} set`);
+  if (!boot && a.bit[n] !== b.bit[n]) words.push(b.bit[n] ? "bit set" : "bit cleared");
+  const dirty = story.doc.machine.flags?.dirty ?? 0;
+  if (!boot) {
+    if (has(b.flags[n], dirty) && !has(a.flags[n], dirty)) words.push("dirty");
+    if (!words.length && bytesDiffer(a, b, n, story.doc.machine.page_size)) words.push("bytes written");
+  }
+  const [first = "", second = ""] = words.filter(Boolean);
+  return second && first.length + second.length <= 19 ? `${first}, ${second}` : first; // one line of the rail
+}
+
+function roleWords(was, is, boot, block) {
+  if (is === UNCLAIMED) return was === CACHED || was === FRESH ? "cache gone" : was === HELD ? "" : "not claimed yet";
+  if (was === UNCLAIMED) return { [HELD]: "found, now held", [FREE]: "free again" }[is] ?? ROLE[is];
+  if (is === STALE) return "freed, block kept";
+  if (is === FREE) return was === STALE ? "block cleared" : "freed";
+  if (is === OTHER) return was === FREE ? "off the free list" : "out of the cache";
+  if (is === HELD) return was === FREE || was === OTHER ? (block < 0 ? "" : `block ${block} set`) : boot ? "now held" : "out of the cache";
+  if (is === FRESH) return "in the cache";
+  if (is === CACHED) return { [FRESH]: "uptodate", [HELD]: "back in the cache" }[was] ?? "in the cache";
+  return ROLE[is];
+}
+
+function bytesDiffer(a, b, n, size) {
+  if (a.bytes === b.bytes) return false;
+  for (let k = n * size; k < (n + 1) * size; k++) if (a.bytes[k] !== b.bytes[k]) return true;
+  return false;
+}
+
+const has = (flags, mask) => mask > 0 && Math.floor(flags / mask) % 2 === 1; // no `&`: it would cut at 31 bits
+const callName = (state) => (state.call ? state.call[1].split("(")[0] : "");
+const hex = (n, digits = 2) => n.toString(16).padStart(digits, "0");
+const pfnName = (n) => "0x" + hex(n);
+const count = (row, value) => row.reduce((sum, x) => sum + (x === value), 0);
+const range = (n) => Array.from({ length: n }, (_, k) => k);
+const clamp = (x, a, b) => Math.min(b, Math.max(a, x));
+const round = (x) => Math.round(x * 10) / 10;
+
+// ---------------------------------------------------------------------------------------------------------- 3 layout
+
+/** All measures for a container of `width` pixels. Gutter G, pitch P, cell C; see STYLE-VISUAL, section 2. */
+export function layout(width, story) {
+  const narrow = width < 700;
+  const W = narrow ? Math.max(300, Math.min(width, 560)) : width >= 860 ? Math.min(width, 900) : Math.min(width, 736);
+  const G = narrow ? 38 : 48;
+  const P = narrow ? Math.floor((W - G) / 16) : W >= 860 ? 32 : W < 736 ? 26 : 28;
+  const C = P - (P < 24 ? 3 : 4);
+  const { frames, file_pages } = story.doc.machine;
+  const columns = Math.min(16, file_pages);
+  const level = frames <= 256 ? "cell" : frames <= 8192 ? "dot" : "density";
+  return { narrow, W, G, P, C, columns, level, ...fileLayout(narrow ? 22 : 24), ...memoryLayout(level, frames, P) };
+}
+
+/** Heights of the file's part: axis, upper ruler, page cache, block list, lower ruler, leader lane. */
+function fileLayout(S) {
+  const axis = 9, ruler = 20, cache = 28, blocks = cache + S + 2, mirror = blocks + S + 8;
+  return { S, axis, ruler, cache, blocks, mirror, lane: mirror + 11, memory: mirror + 40 };
+}
+
+function memoryLayout(level, frames, P) {
+  if (level === "cell") return { perRow: 16, pitch: P, rows: Math.ceil(frames / 16), rowHeight: P };
+  if (level === "dot") return { perRow: 128, pitch: P / 8, rows: Math.ceil(frames / 128), rowHeight: 4 };
+  return { perRow: 128, pitch: P / 8, rows: 1, rowHeight: 48 };
+}
+
+/** Left edge of block column i, of the window that starts at `base`. */
+const columnX = (L, i, base) => L.G + (i - base) * L.P;
+
+/** Top left corner of a frame's cell. */
+function frameXY(L, n) {
+  const inset = L.level === "cell" ? (L.P - L.C) / 2 : 0;
+  return [L.G + (n % L.perRow) * L.pitch + inset, L.memory + Math.floor(n / L.perRow) * L.rowHeight];
+}
+
+/** The first block of the window of 16 that shows block `i`. */
+const windowOf = (L, i) => (i < 0 ? 0 : Math.floor(i / L.columns) * L.columns);
+
+/** What lies under a point of the figure: the nearest column or cell, {kind, n}, or null. */
+export function hit(L, story, x, y, base) {
+  const { frames, file_pages } = story.doc.machine;
+  if (y >= L.cache - 16 && y < L.mirror) {
+    const i = base + Math.floor((x - L.G) / L.P);
+    return x >= L.G && i < Math.min(base + L.columns, file_pages) ? { kind: "block", n: i } : null;
+  }
+  const row = Math.floor((y - L.memory) / L.rowHeight), column = Math.floor((x - L.G) / L.pitch);
+  if (L.level === "density" || row < 0 || row >= L.rows || column < 0 || column >= L.perRow) return null;
+  const n = row * L.perRow + column;
+  return n < frames ? { kind: "frame", n } : null;
+}
+
+/** The timeline's measures: `x(t)` is the left edge of step t; kexecs open a gap before their first step. */
+export function timeLayout(L, story) {
+  const { kexecs } = story.doc, lanes = Math.max(1, story.cpus.length), G = L.narrow ? 44 : L.G, gap = 12;
+  const w = (L.W - G - gap * kexecs.length - 2) / (story.last + 1);
+  const used = [...new Set(story.lives.map((run) => run[0]))].sort((a, b) => a - b);
+  const band = lanes * 18 + 3, rows = band + 10, tall = used.length < 2 ? 12 : used.length < 10 ? 26 : 33;
+  const R = Math.min(6, tall / Math.max(1, used.length)), axis = rows + tall + 6;
+  const x = (t) => G + t * w + gap * kexecs.filter((k) => k <= t).length;
+  const at = (px) => { let t = 0; while (t < story.last && x(t + 1) <= px) t++; return t; };
+  return { G, W: L.W, w, gap, lanes, used, band, rows, R, axis, height: axis + 18, x, at, lane: (cpu) => story.cpus.indexOf(cpu) * 18 };
+}
+
+// ----------------------------------------------------------------------------------------------------------- 4 marks
+
+/** Rising 45-degree hatch clipped to a box by arithmetic: no <pattern>, so no ids, so any number fit on a page. */
+export function hatch(x, y, w, h, step, inset) {
+  const [x0, y0, x1, y1] = [x + inset, y + inset, x + w - inset, y + h - inset];
+  let d = "";
+  for (let k = x0 + y0 + step / 2; k < x1 + y1; k += step) {
+    const [ax, ay] = k - y1 >= x0 ? [k - y1, y1] : [x0, k - x0];
+    const [bx, by] = k - y0 <= x1 ? [k - y0, y0] : [x1, k - x1];
+    d += `M${round(ax)} ${round(ay)}L${round(bx)} ${round(by)}`;
+  }
+  return d;
+}
+
+/** The bits of a poison byte as ticks: 0xA5 is 10100101. */
+export function comb(x, y, w, byte) {
+  let d = "";
+  for (let b = 0; b < 8; b++) if ((byte >> (7 - b)) & 1) d += `M${round(x + ((b + 0.5) * w) / 8)} ${y}v-3`;
+  return d;
+}
+
+const octagon = (x, y, w, c) =>
+  `M${x + c} ${y}H${x + w - c}L${x + w} ${y + c}V${y + w - c}L${x + w - c} ${y + w}H${x + c}L${x} ${y + w - c}V${y + c}Z`;
+const cornerMark = (x, y, w, s) => `M${x + w - s} ${y}H${x + w - 3}Q${x + w} ${y} ${x + w} ${y + 3}V${y + s}Z`;
+
+// ----------------------------------------------------------------------------------------------------------- 5 views
+
+// JupyterLab's shortcuts fire on the focused element itself, so an ancestor's mark comes too late: each bears its own.
+const focusable = (tag, attrs) => attrs?.tabindex != null || tag === "button" || tag === "a" || tag === "summary";
+const QUIET = { "data-lm-suppress-shortcuts": "true" };
+
+/** A node of a view: plain data. Attributes that are null or false are left out, and so are kids that are neither node nor text. */
+export const h = (tag, attrs, ...kids) => ({ tag, attrs: focusable(tag, attrs) ? { ...attrs, ...QUIET } : attrs ?? {}, kids: kids.flat(9).filter((k) => k?.tag || (typeof k === "string" && k)) });
+const path = (cls, d) => d && h("path", { class: cls, d });
+const rect = (cls, x, y, width, height, rx) => h("rect", { class: cls, x: round(x), y: round(y), width: round(width), height: round(height), rx });
+const text = (cls, x, y, words) => h("text", { class: cls, x: round(x), y: round(y) }, String(words));
+
+const GLYPH = { fdt: "F", bitmap: "B", inode: "I" };
+const ROLE_WORDS = {
+  free: "free", kernel: "kernel", scratch: "scratch", fdt: "KHO FDT", bitmap: "PFN bitmap", inode: "KHO inode",
+  cached: "cached", fresh: "cached, not uptodate", held: "held, not restored", stale: "stale", other: "another owner", unclaimed: "not claimed yet",
+};
+const VERDICT_WORDS = ["hole", "cached and listed", "cached, not uptodate", "held, not restored", "swapped out, not listed",
+  "UNLISTED: lost at kexec", "DISAGREE: two frames, one block", "STALE: names a frame that is not this file's"];
+const ICON = {
+  first: "M4 3.5v9M13 3.5L6.5 8l6.5 4.5Z", prev: "M11.5 3.5L5 8l6.5 4.5Z", play: "M4.5 2.8L13 8l-8.5 5.2Z",
+  pause: "M4.5 3.5h2v9h-2ZM9.5 3.5h2v9h-2Z", next: "M4.5 3.5L11 8l-6.5 4.5Z", last: "M12 3.5v9M3 3.5L9.5 8L3 12.5Z",
+};
+
+/** One frame of memory as marks. `q` is {role, label, bit, comb}. */
+function frameMarks(q, x, y, s) {
+  const role = ROLE[q.role], meta = GLYPH[role], c = s / 2;
+  const ground = meta ? path("f-meta", octagon(x + 0.5, y + 0.5, s - 1, s / 5)) : rect(`f-${role}`, x + 0.5, y + 0.5, s - 1, s - 1, 3);
+  return [
+    ground,
+    role === "held" && path("hatch", hatch(x, y, s, s, Math.max(3, s / 4), 2)),
+    role === "stale" && path("cross", `M${x + 3} ${y + 3}L${x + s - 3} ${y + s - 3}`),
+    role === "kernel" && path("dash", `M${round(x + c - s / 6)} ${y + c}h${round(s / 3)}`),
+    role === "other" && path("dash", `M${x + c} ${round(y + c - s / 6)}v${round(s / 3)}`),
+    role === "scratch" && path("dots", [1, 2].flatMap((a) => [1, 2].map((b) => `M${round(x + (s / 3) * a)} ${round(y + (s / 3) * b)}h0`)).join("")),
+    q.comb && path(`comb ${role === "free" ? "on" : role === "stale" ? "bad" : ""}`, comb(x + s / 6, y + s - 3, (s * 2) / 3, q.comb)),
+    q.label !== "" && text(`t-${meta ? "meta" : role}`, x + c, y + c + 4, q.label),
+    q.bit && path("bit", cornerMark(x + 0.5, y + 0.5, s - 1, round(s * 0.3))),
+  ];
+}
+
+/** What a frame's cell shows. Paint is drawn only where it says something: freed, fresh, stale, or held with old paint. */
+function frameFacts(state, n, machine) {
+  const { role, holds, bit, poison } = state.rows, r = role[n], name = ROLE[r];
+  const painted = poison[n] > 0 && (r === FRESH || r === HELD || r === CACHED) && poison[n] >= machine.page_size / 4;
+  const freed = poison[n] === machine.page_size && (r === FREE || r === STALE) && state.freed.has(n);
+  const ours = r === CACHED || r === FRESH || r === HELD || r === STALE;
+  const label = GLYPH[name] ?? (ours && holds[n] >= 0 ? String(holds[n]) : "");
+  return { role: r, label, bit: bit[n] > 0, comb: freed ? 0xaa : painted ? 0xa5 : 0 };
+}
+
+function frameName(state, n, machine) {
+  const { rows } = state, q = frameFacts(state, n, machine);
+  const parts = [`Frame ${pfnName(n)}`, ROLE_WORDS[ROLE[q.role]]];
+  if (rows.holds[n] >= 0) parts.push(`block ${rows.holds[n]}`);
+  if (q.bit) parts.push("PFN bit set");
+  if (state.changed.frames.has(n)) parts.push("changed in this step");
+  return parts.join(", ");
+}
+
+/** The timeline: lanes of calls, lives of blocks, violations, kexecs, axis, playhead. */
+export function timeline(story, state, L, pick) {
+  const T = timeLayout(L, story), { doc } = story;
+  const px = T.x(state.t) + T.w / 2, end = T.W - 2;
+  const half = state.t < 100 ? 13 : 17;
+  const violation = state.bad.length ? `violated: ${state.bad.map(nameOf).join(", ")}` : "no violation";
+  const valuetext = [`Step ${state.t} of ${story.last}`, callName(state), `kernel ${state.kernel}`, violation].filter(Boolean).join(", ");
+  return h("svg", {
+    class: "tl", width: T.W, height: T.height, viewBox: `0 0 ${T.W} ${T.height}`, role: "slider", tabindex: 0, "aria-label": "Step",
+    "aria-valuemin": 0, "aria-valuemax": story.last, "aria-valuenow": state.t, "aria-valuetext": valuetext,
+  },
+    doc.calls.map((call) => callMark(T, state, doc.kexecs, call)),
+    T.used.length > 1 && T.used.includes(pick.block) && rect("selrow", T.G - 4, T.rows + T.used.indexOf(pick.block) * T.R - 1.5, T.W - T.G + 2, T.R + 3, 2),
+    lifeMarks(T, story),
+    story.violations.map((v) => [
+      path("viol", `M${round(T.x(v.first) + T.w / 2)} ${T.band + 4}H${round(Math.min(end, T.x(v.last) + T.w))}`),
+      path("viol-x", `M${round(T.x(v.first) + T.w / 2 - 3)} ${T.band + 1}l6 6m0 -6l-6 6`)]),
+    axisMarks(T, story, state, px, L.narrow),
+    h("g", { class: "playhead", transform: `translate(${round(px)} 0)` },
+      path("head", `M0 ${T.band - 1}V${T.axis}`), rect("head-p", -half, T.axis - 1, 2 * half, 18, 9), text("head-t", 0, T.axis + 12, state.t)),
+    h("g", { class: "axis" },
+      story.cpus.map((cpu) => text("gut", T.G - 8, T.lane(cpu) + 12, cpu)),
+      T.used.length === 1 && text("gut", T.G - 8, T.rows + 8, `block ${T.used[0]}`),
+      T.used.length > 1 && [text("gut", T.G - 8, T.rows + 11, "blocks"), text("gut", T.G - 8, T.rows + 24, `${T.used[0]}–${T.used.at(-1)}`)]));
+}
+
+/** A call as a bar, cut where a kexec falls into it; its label stands in the longest piece. */
+function callMark(T, state, kexecs, [cpu, words, first, last]) {
+  const cuts = [first, ...kexecs.filter((k) => first < k && k <= last), last + 1], y = T.lane(cpu);
+  const pieces = cuts.slice(1).map((end, k) => ({ x: T.x(cuts[k]), w: T.x(end - 1) + T.w - T.x(cuts[k]) - 2 }));
+  const { x, w } = pieces.reduce((a, b) => (b.w > a.w ? b : a));
+  const running = first <= state.t && state.t <= last, mode = running ? (cpu === state.cpu ? "on" : "fly") : "";
+  const name = words.split("(")[0], args = words.slice(name.length);
+  const fits = (s) => s.length * 6.3 + 10 < w; // the widest fallback font; a label that does not fit is dropped, never cut
+  const label = fits(words) ? [name, h("tspan", { class: "dim" }, args)] : fits(name) ? [name] : [];
+  return [pieces.map((p) => rect(`call ${mode}`, p.x + 1, y, Math.max(1, p.w), 16, 3)), h("text", { class: `call-t ${mode}`, x: round(x + 6), y: y + 12 }, label)];
+}
+
+const LIFE = ["", "run-c", "run-n", "run-h", "run-w", "run-s", "run-s", "run-s"]; // by verdict
+
+function lifeMarks(T, story) {
+  return story.lives.map(([i, first, last, v]) => {
+    const y = round(T.rows + T.used.indexOf(i) * T.R + T.R / 2);
+    return path(LIFE[v], `M${round(T.x(first))} ${y}H${round(T.x(last) + T.w)}`);
+  });
+}
+
+/** Axis labels in order of worth: playhead, kexecs, kernels, numbers. What would overlap an earlier one is dropped. */
+function axisMarks(T, story, state, px, narrow) {
+  const taken = [[px - 17, px + 17]], y = T.axis + 12, out = [];
+  const place = (a, b) => a >= T.G - 10 && b <= T.W && taken.every(([c, d]) => b <= c || a >= d) && taken.push([a, b]);
+  const marks = story.doc.kexecs.map((t) => T.x(t) - T.gap / 2);
+  const near = state.t < 100 ? 38 : 42; // closer than that, a tag steps aside for the playhead
+  const tags = marks.map((x) => x + (Math.abs(x - px) < near ? Math.sign(x - px) * Math.min(22, near - Math.abs(x - px)) : 0));
+  marks.forEach((x, k) => {
+    out.push(path("kx", `M${round(x)} 0V${T.axis + 2}`), rect("kx-tag", tags[k] - 23, T.axis, 46, 16, 3), text("kx-t", tags[k], y, "KEXEC"));
+    taken.push([tags[k] - 25, tags[k] + 25]);
+  });
+  if (!narrow) tags.forEach((x, k) => {
+    if (k === 0 && place(x - 80, x - 26)) out.push(h("text", { class: "ax end", x: round(x - 31), y }, "kernel 1"));
+    if (place(x + 26, x + 80)) out.push(h("text", { class: "ax start", x: round(x + 31), y }, `kernel ${k + 2}`));
+  });
+  const every = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000].find((n) => n * T.w >= 30) ?? 2000;
+  const tick = T.w >= 4 ? 1 : every / 2;
+  let ticks = "";
+  for (let t = 0; t <= story.last; t += tick) {
+    const x = T.x(Math.round(t)) + T.w / 2, big = t % every === 0;
+    ticks += `M${round(x)} ${T.axis - 3}v${big ? 5 : 3}`;
+    if (big && place(x - 12, x + 12)) out.push(text("ax", x, y, t));
+  }
+  return [path("tick", ticks), out];
+}
+
+/** File strips over physical memory, with rulers, leader and rings. */
+export function figure(story, state, L, ui) {
+  const pick = resolve(state, ui.selection), base = windowOf(L, pick.block);
+  const width = Math.min(L.W, L.G + 16 * L.P + 4), height = L.memory + L.rows * L.rowHeight + 6;
+  return h("svg", { class: "fig", width, height, viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": "File and physical memory" },
+    fileGrid(story, state, L, pick, base, ui), rulers(story, state, L, pick, base), fileLabels(story, state, L, base), memoryAxis(story, L),
+    L.level === "cell" && leader(state, L, pick, base), memory(story, state, L, ui), L.level === "dot" && leader(state, L, pick, base), rings(state, L, pick, base, ui));
+}
+
+function fileGrid(story, state, L, pick, base, ui) {
+  const n = Math.min(L.columns, story.doc.machine.file_pages - base), X = (i) => columnX(L, i, base), mid = L.G - (L.narrow ? 6 : 8);
+  const gutter = (y, a, b) => [text("gut", mid, y + L.S / 2 - 1.5, a), text("gut", mid, y + L.S / 2 + 9.5, b)];
+  const columns = range(n).map((k) => base + k);
+  return h("g", {},
+    h("g", { class: "axis", "aria-hidden": "true" },
+      columns.map((i) => text(i === pick.block ? "on" : "", X(i) + L.P / 2, L.axis, i)), text("gut", mid, L.axis, "block"),
+      gutter(L.cache, "page", "cache"), gutter(L.blocks, "block", "list")),
+    grounds(state, L, base, n, story.doc.machine.page_size),
+    h("g", { role: "grid", "aria-label": "File: page cache and block list" },
+      h("g", { role: "row", "aria-label": "Page cache" }, columns.map((i) => slotCell(state, L, i, X(i), pick, ui, story))),
+      h("g", { role: "row", "aria-label": "Block list" }, columns.map((i) => blockCell(state, L, i, X(i), pick, ui)))));
+}
+
+/** Strip grounds: grey inside the file, a base line beyond its end. */
+function grounds(state, L, base, n, page) {
+  const right = L.G + n * L.P;
+  return [[L.cache, SIZE.i_size], [L.blocks, SIZE.mirror]].map(([y, which]) => {
+    const x = sizeX(L, state.rows.sizes[which], page, base, right);
+    const seps = range(n).slice(1).map((k) => L.G + k * L.P).filter((s) => s < x - 2).map((s) => `M${s} ${y + 4}v${L.S - 8}`).join("");
+    return [path("ground", `M${L.G} ${y}H${x}V${y + L.S}H${L.G}Z`), path("sep", seps), path("base", `M${x} ${y + L.S - 0.5}H${right}`)];
+  });
+}
+
+const sizeX = (L, bytes, page, base, right) => round(clamp(L.G + (Math.max(0, bytes) / page - base) * L.P, L.G, right));
+const cellAttrs = (kind, n, label, selected, focus) =>
+  ({ role: "gridcell", "aria-label": label, "aria-selected": selected ? "true" : "false", tabindex: focus ? 0 : -1, "data-cell": `${kind} ${n}` });
+
+/** What the slots name, over the end-of-file line. */
+function fileLabels(story, state, L, base) {
+  const { cache, blocks, verdict, role } = state.rows, n = Math.min(L.columns, story.doc.machine.file_pages - base);
+  return h("g", { "aria-hidden": "true", class: "labels" }, range(n).map((k) => {
+    const i = base + k, x = columnX(L, i, base) + L.P / 2, c = cache[i], b = blocks[i], kind = slotKind(VERDICT[verdict[i]]);
+    return [c >= 0 && text(`${role[c] === FRESH ? "t-fresh" : "t-cached"} mono`, x, L.cache + L.S / 2 + 4, hex(c)),
+      c <= -2 && text("t-swap mono", x, L.cache + L.S / 2 + 4, `s${-c - 2}`),
+      b >= 0 ? text(`t-${kind} mono`, x, L.blocks + L.S / 2 + 4, hex(b)) : kind === "lost" && text("t-lost mono", x, L.blocks + L.S / 2 + 4, "–")];
+  }));
+}
+
+const slotKind = (verdict) => ({ held: "held", stale: "stale", disagree: "stale", unlisted: "lost" })[verdict] ?? "ref";
+
+function slotCell(state, L, i, x, pick, ui, story) {
+  const { rows } = state, c = rows.cache[i], y = L.cache, flags = story.doc.machine.flags ?? {};
+  const dirty = c >= 0 && has(rows.flags[c], flags.dirty), uptodate = c >= 0 && rows.role[c] !== FRESH;
+  const words = c >= 0 ? [`frame ${pfnName(c)}`, uptodate ? "uptodate" : "not uptodate", dirty && "dirty"] : [c <= -2 ? `swap entry ${-c - 2}` : "empty"];
+  const label = [`Page cache ${i}`, ...words, state.changed.cache.has(i) && "changed in this step"].filter(Boolean).join(", ");
+  return h("g", cellAttrs("cache", i, label, pick.block === i, ui.tab.cache === i),
+    rect("hitbox", x, y, L.P, L.S),
+    c >= 0 && [rect(uptodate ? "f-cached" : "f-fresh", x + 1, y + 0.5, L.P - 2, L.S - 1, 3),
+      !uptodate && path("comb", comb(x + 6, y + L.S - 3, L.P - 12, 0xa5)),
+      dirty && rect(uptodate ? "dirty" : "dirty fresh", x + L.P / 2 - 5, y + L.S - 5, 10, 1.5)],
+    c <= -2 && rect("f-swap", x + 1, y + 0.5, L.P - 2, L.S - 1, 12));
+}
+
+function blockCell(state, L, i, x, pick, ui) {
+  const b = state.rows.blocks[i], v = VERDICT[state.rows.verdict[i]], y = L.blocks;
+  const lost = v === "unlisted", kind = slotKind(v);
+  const label = [`Block ${i}`, b >= 0 ? `frame ${pfnName(b)}` : "empty", b >= 0 || lost ? VERDICT_WORDS[state.rows.verdict[i]] : "",
+    state.changed.blocks.has(i) && "changed in this step"].filter(Boolean).join(", ");
+  return h("g", cellAttrs("block", i, label, pick.block === i, ui.tab.block === i),
+    rect("hitbox", x, y, L.P, L.S),
+    (b >= 0 || lost) && [rect(`f-${kind}`, x + 1, y + 0.5, L.P - 2, L.S - 1, 3),
+      kind === "held" && path("hatch", hatch(x + 1, y, L.P - 2, L.S, 6, 2)),
+      kind === "stale" && path("cross", `M${x + 4} ${y + 3}L${x + L.P - 4} ${y + L.S - 3}`)]);
+}
+
+/** Both sizes as dimension lines and one end-of-file line through both strips: straight when they agree, with a jog when not. */
+function rulers(story, state, L, pick, base) {
+  const [size, mirror] = state.rows.sizes, page = story.doc.machine.page_size, G = L.G;
+  const right = G + Math.min(L.columns, story.doc.machine.file_pages - base) * L.P;
+  if (size < 0 && mirror < 0) return null;
+  const xe = sizeX(L, size < 0 ? mirror : size, page, base, right), xk = sizeX(L, mirror < 0 ? size : mirror, page, base, right);
+  const agree = mirror < 0 || size < 0 || mirror === size, call = !!state.call && state.t < state.call[3];
+  const middle = L.blocks - 1, [a, b] = [Math.min(xe, xk), Math.max(xe, xk)];
+  const high = size < 0 ? L.blocks - 1 : L.ruler - 5, low = mirror < 0 ? L.blocks - 1 : L.mirror + 5;
+  return h("g", { class: "rulers", "aria-hidden": "true" },
+    !agree && path("gap", `M${a} ${L.cache}H${b}V${L.blocks + L.S}H${a}Z`),
+    size >= 0 && path("rule", `M${G} ${L.ruler - 3}v6M${G} ${L.ruler}H${xe}`), mirror >= 0 && path("rule", `M${G} ${L.mirror - 3}v6M${G} ${L.mirror}H${xk}`),
+    path(`eof ${agree ? "" : call ? "off" : "bad"}`, `M${xe} ${high}V${middle}H${xk}V${low}`),
+    size >= 0 && dimension(L, xe, L.ruler, `i_size ${size}`, state.changed.size),
+    mirror >= 0 && dimension(L, xk, L.mirror, `kho i_size ${mirror}`, state.changed.mirror, pick.frame >= 0 ? columnX(L, pick.block, base) + L.P / 2 : -99),
+    state.changed.size && h("circle", { class: "dot-now", cx: xe, cy: L.ruler, r: 3.5 }),
+    state.changed.mirror && h("circle", { class: "dot-now", cx: xk, cy: L.mirror, r: 3.5 }));
+}
+
+/** The value in the break of its dimension line; beside the line where the line is too short. */
+function dimension(L, x, y, words, now, leader = -99) {
+  const w = words.length * 6.2, room = x - L.G > w + 24, left = x + 8;
+  const clear = leader > left - 6 && leader < left + w ? leader + 8 : left; // the leader passes: stand behind it
+  const cx = room ? x - 10 - w / 2 : clear + w / 2;
+  return [room && rect("knock", cx - w / 2 - 4, y - 6, w + 8, 12), text(`size ${now ? "now" : ""}`, cx, y + 4, words)];
+}
+
+function memoryAxis(story, L) {
+  const step = L.level === "cell" ? 1 : 8, digits = Math.max(2, (story.doc.machine.frames - 1).toString(16).length);
+  const rows = range(L.rows).filter((r) => r % step === 0);
+  return h("g", { class: "axis", "aria-hidden": "true" },
+    L.level === "cell" && range(16).map((i) => text("", L.G + i * L.P + L.P / 2, L.memory - 6, i.toString(16))),
+    L.level !== "density" && rows.map((r) => text("gut", L.G - (L.narrow ? 6 : 8), L.memory + r * L.rowHeight + (L.level === "cell" ? L.C / 2 + 4 : 8), hex(r * L.perRow, digits))));
+}
+
+/** Orthogonal leader: block cell, lane, gap between columns, the frame's ring. */
+function leader(state, L, pick, base) {
+  if (pick.block < base || pick.block >= base + L.columns || pick.frame < 0 || L.level === "density") return null;
+  const [fx, fy] = frameXY(L, pick.frame), r = 4, hot = state.changed.frames.has(pick.frame);
+  const sx = columnX(L, pick.block, base) + L.P / 2, gx = fx - (L.level === "cell" ? (hot ? 3 : 1.5) : -1.5);
+  const d = gx > sx ? 1 : -1, to = L.level === "cell" ? fy + 3 : fy - (hot ? 4 : 2), from = L.blocks + L.S + 2;
+  const line = Math.abs(gx - sx) > 2 * r
+    ? `M${sx} ${from}V${L.lane - r}Q${sx} ${L.lane} ${sx + d * r} ${L.lane}H${gx - d * r}Q${gx} ${L.lane} ${gx} ${L.lane + r}V${to}`
+    : `M${sx} ${from}V${L.lane}L${gx} ${L.lane + 6}V${to}`;
+  const bad = state.rows.verdict[pick.block] >= 6;
+  return h("g", { "aria-hidden": "true" }, path("lead halo", line), path(`lead ${bad ? "bad" : ""}`, line));
+}
+
+function memory(story, state, L, ui) {
+  const { frames } = story.doc.machine, name = `Physical memory, ${frames} frames`;
+  if (L.level !== "cell") return h("g", { role: "img", "aria-label": `${name}: ${tally(state)}` }, L.level === "dot" ? dots(state, L) : density(state, L));
+  const pick = resolve(state, ui.selection);
+  return h("g", { role: "grid", "aria-label": name }, range(L.rows).map((r) =>
+    h("g", { role: "row" }, range(Math.min(16, frames - 16 * r)).map((c) => {
+      const n = 16 * r + c, [x, y] = frameXY(L, n);
+      return h("g", cellAttrs("frame", n, frameName(state, n, story.doc.machine), pick.frame === n, ui.tab.frame === n),
+        frameMarks(frameFacts(state, n, story.doc.machine), x, y, L.C));
+    }))));
+}
+
+function tally(state) {
+  return ROLE.map((name, r) => [count(state.rows.role, r), ROLE_WORDS[name]]).filter(([n]) => n).map(([n, words]) => `${n} ${words}`).join(", ");
+}
+
+/** Up to 8,192 frames: runs as bars, held as hairlines, stale never lost (ring and words). */
+function dots(state, L) {
+  const { role } = state.rows, out = [rect("ground", L.G, L.memory, L.perRow * L.pitch, L.rows * L.rowHeight)];
+  for (let n = 0; n < role.length;) {
+    const edge = Math.min(role.length, (Math.floor(n / L.perRow) + 1) * L.perRow), r = role[n], first = n;
+    while (n < edge && role[n] === r) n++;
+    if (r === FREE || r === UNCLAIMED) continue;
+    const [x, y] = frameXY(L, first), w = (n - first) * L.pitch - 0.75, name = ROLE[r];
+    out.push(r === HELD ? path("d-held", `M${x} ${y + 1.5}h${round(w)}`) : rect(`d-${GLYPH[name] ? "meta" : name}`, x, y, w, 3));
+    if (r === STALE) out.push(h("circle", { class: "viol-x", cx: x + w / 2, cy: y + 1.5, r: 6 }), text("stale-t", x + 12, y + 5, `stale, ${pfnName(first)}`));
+  }
+  return out;
+}
+
+/** Beyond: 128 columns of equal frame ranges; height is the share of each owner, free is the ground. */
+function density(state, L) {
+  const { role } = state.rows, per = role.length / L.perRow, bottom = L.memory + L.rowHeight;
+  return range(L.perRow).map((c) => {
+    const part = role.subarray(Math.floor(c * per), Math.floor((c + 1) * per)), x = L.G + c * L.pitch;
+    let y = bottom;
+    return [["d-kernel", (r) => r === 1 || r === OTHER], ["d-meta", (r) => r >= 3 && r <= 5], ["d-cached", (r) => r === CACHED || r === FRESH],
+      ["d-share", (r) => r === HELD], ["d-stale", (r) => r === STALE]].map(([cls, is]) => {
+      const n = part.filter(is).length, height = n && Math.max(1, (n / part.length) * L.rowHeight);
+      y -= height;
+      return n > 0 && rect(cls, x, y, L.pitch - 1, height);
+    });
+  });
+}
+
+/** Rings stack outward: selected, changed, focus. */
+function rings(state, L, pick, base, ui) {
+  const out = [], { changed } = state, inWindow = (i) => i >= base && i < base + L.columns;
+  const frameRing = (cls, n, grow, rx) => {
+    const [x, y] = frameXY(L, n), s = L.level === "cell" ? L.C : 3;
+    out.push(rect(cls, x - grow, y - grow, s + 2 * grow, s + 2 * grow, rx));
+  };
+  const strip = (cls, i, y, grow) => inWindow(i) && out.push(rect(cls, columnX(L, i, base) - grow, y - grow, L.P + 2 * grow, L.S + 2 * grow, 5));
+  if (L.level !== "density") for (const n of changed.frames) frameRing("ring-now", n, L.narrow ? 2 : 3, 6);
+  for (const i of changed.cache) strip("ring-now", i, L.cache, 1.5);
+  for (const i of changed.blocks) strip("ring-now", i, L.blocks, 1.5);
+  if (pick.frame >= 0 && L.level !== "density" && !changed.frames.has(pick.frame)) frameRing("ring-sel", pick.frame, 1.5, 4.5);
+  if (pick.block >= 0 && !changed.blocks.has(pick.block)) strip("ring-sel", pick.block, L.blocks, 0.5);
+  for (const [cls, spot] of [["ring-hover", ui.hover], ["ring-focus", ui.focus]]) {
+    if (!spot) continue;
+    if (spot.kind === "frame") { if (L.level === "cell") frameRing(cls, spot.n, cls === "ring-focus" ? 5 : 1.5, 7); }
+    else strip(cls, spot.n, spot.kind === "cache" ? L.cache : L.blocks, cls === "ring-focus" ? 3.5 : 0.5);
+  }
+  return h("g", { class: "rings", "aria-hidden": "true" }, out);
+}
+
+const KEY = [["cached", 6], ["held", 8], ["KHO", 4], ["kernel", 1], ["scratch", 2], ["stale", 9]];
+
+function key() {
+  const swatch = (role, bit) => h("svg", { width: 16, height: 16, viewBox: "0 0 16 16", "aria-hidden": "true" },
+    frameMarks({ role, label: "", bit, comb: 0 }, 1, 1, 14));
+  return h("ul", { class: "key", "aria-label": "Key" }, KEY.map(([words, role]) => h("li", {}, swatch(role, false), words)), h("li", {}, swatch(FREE, true), "PFN bit"));
+}
+
+/** The row of buttons. */
+export function transport(story, state, ui, frame, moves) {
+  const button = (act, name, icon, off) => h("button", { type: "button", class: act === "play" ? "play" : null, "data-act": act, "aria-label": name, title: name, "aria-disabled": off ? "true" : null },
+    h("svg", { width: 16, height: 16, viewBox: "0 0 16 16", "aria-hidden": "true" }, h("path", { d: ICON[icon] })));
+  const first = state.t === 0, last = state.t === story.last, name = frame >= 0 ? pfnName(frame) : "";
+  const change = (act, side, words) => h("button", { type: "button", class: "txt", "data-act": act, "aria-label": `${side} change of frame ${name}`,
+    "aria-disabled": moves[act] == null ? "true" : null }, words);
+  return h("div", { class: "transport" },
+    h("div", { class: "btns", role: "group", "aria-label": "Transport" },
+      button("first", "First step", "first", first), button("prev", "Step back", "prev", first),
+      ui.playing ? button("play", "Pause", "pause") : button("play", "Play", "play"),
+      button("next", "Step forward", "next", last), button("last", "Last step", "last", last)),
+    h("span", { class: "count" }, "Step ", h("b", {}, String(state.t)), ` of ${story.last}`),
+    h("span", { class: "grow" }),
+    frame >= 0 && h("div", { class: "btns sel", role: "group", "aria-label": `Changes of frame ${name}` },
+      h("span", { class: "lab" }, "changes of ", h("span", { class: "mono" }, name)),
+      change("before", "Previous", "‹ previous"), change("after", "Next", "next ›")));
+}
+
+function sentence(story, state, ui) {
+  const fatal = state.t === story.last ? story.doc.failure : "";
+  const words = [state.say || (state.t === 0 ? "Before the first step." : ""), fatal].filter(Boolean).join(" ");
+  const shown = /^[a-z]\w*_/.test(words) ? words : words.charAt(0).toUpperCase() + words.slice(1); // identifiers keep their case
+  return h("div", { class: `say ${state.warn || fatal ? "warn" : ""}` },
+    h("p", { role: "status", "aria-live": ui.playing ? "off" : "polite", "aria-atomic": "true" },
+      h("b", {}, fatal ? "END" : state.warn ? "WARN" : state.cpu, h("i", { class: "mono" }, state.call ? state.call[1] : "")), h("span", {}, shown)));
+}
+
+const nameOf = (violation) => violation.split(":")[0];
+const detailOf = (violation) => violation.slice(nameOf(violation).length + 1).trim();
+
+function lamps(story, state) {
+  const names = story.doc.invariants, bad = new Set(state.bad.map(nameOf));
+  if (!names.length && !bad.size) return null;
+  const mark = (d, size) => h("svg", { width: size, height: size, viewBox: `0 0 ${size} ${size}`, "aria-hidden": "true" }, h("path", { d }));
+  const good = names.filter((n) => !bad.has(n));
+  return h("section", { class: "lamps", "aria-label": "Invariants" },
+    !bad.size && h("h4", {}, "Invariants ", h("span", {}, `${good.length} hold`)),
+    h("ul", {}, state.bad.map((v) => h("li", { class: "bad" },
+      h("b", {}, mark("M3 3l8 8m0 -8l-8 8", 14), `Violated: ${nameOf(v).toLowerCase()}`), h("span", {}, detailOf(v)))),
+    good.map((n) => h("li", {}, mark("M2.5 6.5l2.5 2.5l4.5 -6", 12), n))));
+}
+
+/** The selected frame or block: what it holds, who owns it, and the steps that made it so. */
+export function why(story, state, ui) {
+  const pick = resolve(state, ui.selection);
+  if (pick.frame < 0 && pick.block < 0)
+    return h("section", { class: "why", "aria-label": "Selected" }, h("h4", {}, "Nothing selected"), h("p", { class: "quiet" }, "Pick a frame or a block to see why it is as it is."));
+  const name = pick.frame >= 0 ? `Frame ${pfnName(pick.frame)}` : `Block ${pick.block}`;
+  const role = pick.frame >= 0 ? ROLE[state.rows.role[pick.frame]] : VERDICT[state.rows.verdict[pick.block]];
+  const tag = { fresh: "not uptodate", fdt: "KHO", bitmap: "KHO", inode: "KHO", other: "allocated" }[role] ?? role;
+  return h("section", { class: "why", "aria-label": "Selected" },
+    h("h4", {}, h("span", { class: "mono" }, name), h("span", { class: `tag ${role}` }, tag)),
+    h("dl", {}, facts(story, state, pick).map(([a, b]) => [h("dt", {}, a), h("dd", {}, b)])),
+    pick.frame >= 0 && historyList(story, state, pick.frame));
+}
+
+function facts(story, state, { frame, block }) {
+  const { rows } = state, { machine } = story.doc;
+  if (frame < 0) return [["cache", rows.cache[block] <= -2 ? `swap entry ${-rows.cache[block] - 2}` : "empty"], ["block list", "empty"], ["reads as", rows.cache[block] <= -2 ? "what was swapped out" : "zeros"]];
+  const role = ROLE[rows.role[frame]], i = rows.holds[frame], poison = rows.poison[frame];
+  const flags = Object.entries(machine.flags ?? {}).filter(([, mask]) => has(rows.flags[frame], mask)).map(([name]) => name);
+  const owner = [rows.cache[i] === frame && `cache ${i}`, rows.blocks[i] === frame && `block ${i}`].filter(Boolean);
+  const since = sinceWhen(story, state, frame);
+  return [
+    ["holds", role === "stale" ? (poison === machine.page_size ? "freed poison" : "another owner's page") : i >= 0 ? `block ${i} of this file` : role === "free" ? "nothing" : ROLE_WORDS[role]],
+    owner.length && ["owner", owner.join(", ") + (owner.length === 1 && role !== "cached" ? " only" : "")],
+    ["PFN bit", rows.bit[frame] ? (since > 0 ? `set since step ${since}` : "set") : "clear"],
+    rows.refs[frame] > 0 && ["refs", rows.maps[frame] > 0 ? `${rows.refs[frame]}, mapped ${rows.maps[frame]}` : String(rows.refs[frame])],
+    flags.length && ["flags", flags.join(" ")],
+    ["bytes", preview(state, frame, machine)],
+  ].filter((fact) => fact && fact[1] !== "");
+}
+
+function sinceWhen(story, state, frame) {
+  const known = (k) => story.states[k].rows.role.includes(BITMAP); // between two kernels nobody can read the bitmap
+  let t = state.t, first = t;
+  while (t > 0 && (story.states[t - 1].rows.bit[frame] === state.rows.bit[frame] || !known(t - 1))) if (known(--t)) first = t;
+  return first;
+}
+
+/** A page in a few words: its text, or its first bytes; how much of it is still paint. */
+function preview(state, n, { page_size: size }) {
+  const { bytes, poison, role } = state.rows, paint = role[n] === FREE || role[n] === STALE ? "0xAA" : "0xA5";
+  const painted = poison[n] === size ? `all ${size} are ${paint}` : poison[n] ? `${poison[n]} of ${size} are ${paint}` : "";
+  const ours = role[n] >= CACHED && role[n] <= HELD;
+  if (!ours || !bytes.length || poison[n] === size) return painted;
+  const page = [...bytes.subarray(n * size, (n + 1) * size)];
+  if (page.every((b) => b === page[0])) return `all ${size} are 0x${hex(page[0]).toUpperCase()}`;
+  const printable = page.findIndex((b) => b < 32 || b > 126), n4 = printable < 0 ? size : printable;
+  const shown = n4 >= 1 ? `“${String.fromCharCode(...page.slice(0, Math.min(n4, 18)))}${n4 > 18 ? "…" : ""}”` : page.slice(0, 8).map((b) => hex(b)).join(" ");
+  return painted ? `${shown}, ${painted}` : shown;
+}
+
+function historyList(story, state, frame) {
+  const past = biography(story, frame).filter((e) => e.t <= state.t).slice(-5);
+  return past.length > 0 && h("ol", { "aria-label": "Changes so far" }, past.map((e) => h("li", { class: e.t === state.t ? "now" : null, "aria-current": e.t === state.t ? "step" : null },
+    h("a", { href: "#", "data-go": e.t }, String(e.t)), h("span", {}, h("em", {}, e.call), " ", e.text))));
+}
+
+const LINES = 7; // of source shown at a time
+
+/** Source lanes: the CPU that moved, and one that is parked in a call. */
+export function code(story, state, ui) {
+  const lanes = [{ cpu: state.cpu, stack: state.stack, call: state.call, now: true }];
+  for (const cpu of story.cpus) {
+    const call = cpu !== state.cpu && callAt(story.doc, state.t, cpu);
+    const seen = call && story.states.slice(0, state.t + 1).findLast((s) => s.cpu === cpu);
+    if (seen && seen.t >= call[2] && lanes.length < 2) lanes.push({ cpu, stack: seen.stack, call, now: false });
+  }
+  lanes.sort((a, b) => story.cpus.indexOf(a.cpu) - story.cpus.indexOf(b.cpu));
+  return h("div", { class: `code n${lanes.length}` }, lanes.map((lane) => codeLane(story, lane, lanes.length > 1 || ui.narrow, ui)));
+}
+
+function codeLane(story, { cpu, stack, call, now }, tight, ui) {
+  const depth = now && ui.depth != null ? clamp(ui.depth, 0, stack.length - 1) : stack.length - 1;
+  const spot = stack[depth], fn = spot && story.doc.functions[spot.fn], lines = fn ? sourceLines(fn, spot.line) : [];
+  const rows = range(LINES).map((k) => lines[k] ?? { n: "", text: k || spot ? "" : "No path of the kernel is running." });
+  return h("section", { class: `cpu ${now ? "now" : ""}`, "aria-label": `Source, ${cpu}` },
+    h("h4", {}, h("b", {}, cpu), crumb(story, stack, call, depth, tight), fn && !tight && h("span", { class: "linux mono", title: fn.kernel }, fn.kernel.split(/[,;]/)[0])),
+    h("ol", { class: "src mono", "aria-label": "Source lines", tabindex: ui.narrow ? 0 : null }, rows.map(({ n, text: words }) => {
+      const lit = spot && n === spot.line;
+      return h("li", { class: lit ? (depth === stack.length - 1 ? "lit" : "lit waits") : null, "aria-current": lit ? "true" : null }, h("i", {}, String(n)), h("code", {}, words));
+    })));
+}
+
+/** The lines of a function around the one that runs; its head stays in view while that is near. */
+export function sourceLines(fn, line) {
+  const all = fn.source.flatMap(([first, words]) => words.split("\n").map((s, k) => ({ n: first + k, text: s })));
+  const lit = Math.max(0, all.findIndex((l) => l.n === line));
+  const from = lit < LINES - 1 ? 0 : Math.min(lit - 4, Math.max(0, all.length - LINES));
+  return all.slice(from, from + LINES);
+}
+
+/** The call stack as a path; the middle gives way when it is long. Each function is a button that shows its line. */
+function crumb(story, stack, call, depth, tight) {
+  const names = stack.map(({ fn }) => story.doc.functions[fn].name), room = tight ? 34 : 78;
+  const head = call ? (tight ? call[1].split("(")[0] : call[1]) : "";
+  let from = names.length - 1, used = head.length + (names.at(-1) ?? "").length + 6;
+  while (from > 0 && used + names[from - 1].length + 3 <= room) used += names[--from].length + 3;
+  from = Math.max(0, Math.min(from, depth));
+  const shown = names.map((name, k) => ({ name, k })).slice(from);
+  const parts = [head && h("span", {}, head), from > 0 && h("span", {}, "…"), ...shown.map(({ name, k }) =>
+    h("button", { type: "button", class: `fn ${k === names.length - 1 ? "top" : ""}`, "data-depth": k, "aria-current": k === depth ? "true" : null }, name))].filter(Boolean);
+  return h("span", { class: "crumb mono" }, parts.flatMap((part, k) => (k ? [h("i", { "aria-hidden": "true" }, "›"), part] : [part])));
+}
+
+/** The step as text: complete without the picture. */
+export function twin(story, state, ui) {
+  const { rows } = state, used = [...rows.verdict.keys()].filter((i) => rows.verdict[i] || rows.blocks[i] >= 0);
+  const [size, mirror] = rows.sizes;
+  const sizes = size < 0 ? `The file is not open${mirror < 0 ? "" : `; its mirror says ${mirror}`}.` : mirror < 0 ? `i_size ${size}; no KHO inode.` : `i_size ${size}, mirror ${mirror}: they ${size === mirror ? "agree" : `differ by ${Math.abs(size - mirror)}`}.`;
+  const bad = state.bad.map((v) => `Violated: ${nameOf(v).toLowerCase()}. ${detailOf(v)}`).join(" ") || "No invariant is violated.";
+  const stack = state.stack.map(({ fn }) => story.doc.functions[fn].name).join(" › ");
+  return h("details", { class: "twin" }, h("summary", {}, "This step as text"),
+    ui.twin && [h("table", {}, h("caption", {}, `Step ${state.t} of ${story.last}. ${[state.cpu, state.say].filter(Boolean).join(": ")}`),
+      h("thead", {}, h("tr", {}, ["Block", "Page cache", "Block list", "PFN bit", "Verdict"].map((s) => h("th", { scope: "col" }, s)))),
+      h("tbody", {}, used.map((i) => twinRow(story, state, i)))),
+    h("p", {}, `Blocks not shown are empty in both. ${sizes} ${bad}`),
+    stack && h("p", {}, "Path: ", h("span", { class: "mono" }, stack), `, line ${state.stack.at(-1).line}.`),
+    h("p", {}, "Frames: ", h("span", { class: "mono" }, frameRuns(state)), ".")]);
+}
+
+function twinRow(story, state, i) {
+  const { cache, blocks, bit, flags, verdict } = state.rows, c = cache[i], b = blocks[i], names = story.doc.machine.flags ?? {};
+  const how = c >= 0 ? [pfnName(c), state.rows.role[c] !== FRESH ? "uptodate" : "not uptodate", has(flags[c], names.dirty) && "dirty"].filter(Boolean).join(", ") : c <= -2 ? `swap entry ${-c - 2}` : "–";
+  const frame = b >= 0 ? b : c;
+  return h("tr", {}, h("th", { scope: "row" }, String(i)), h("td", {}, how), h("td", {}, b >= 0 ? pfnName(b) : "–"),
+    h("td", {}, frame >= 0 && bit[frame] ? "set" : "clear"), h("td", {}, VERDICT_WORDS[verdict[i]]));
+}
+
+function frameRuns(state) {
+  const { role } = state.rows, out = [];
+  for (let n = 0; n < role.length;) {
+    const first = n, r = role[n];
+    while (n < role.length && role[n] === r) n++;
+    out.push(`${hex(first)}${n - first > 1 ? "–" + hex(n - 1) : ""} ${ROLE_WORDS[ROLE[r]]}`);
+  }
+  return out.join("; ");
+}
+
+/** The whole stepper at one moment. */
+export function view(story, ui, L) {
+  const state = story.states[ui.t], shown = { ...ui, selection: ui.selection ?? follow(story, ui.t), narrow: L.narrow };
+  const pick = resolve(state, shown.selection), moves = neighbours(story, pick.frame, ui.t);
+  const alert = story.violations.filter((v) => v.first === ui.t).map((v) => `Violated: ${nameOf(v.name)}. ${detailOf(v.name)}`).join(" ");
+  const cls = `kho ${L.narrow ? "narrow" : ""} ${state.bad.length ? "violated" : ""} ${ui.still ? "still" : ""}`;
+  return h("section", { class: cls, role: "region", "aria-label": `Stepper: ${story.doc.title}`, "data-theme": ui.theme, "data-t": ui.t,
+    ...QUIET, style: `width:${L.W}px` },
+    h("div", { class: "tlwrap" }, timeline(story, state, L, pick)),
+    transport(story, state, ui, pick.frame, moves),
+    sentence(story, state, ui),
+    h("div", { class: "figwrap" }, figure(story, state, L, shown), key()),
+    h("div", { class: "rail" }, lamps(story, state), why(story, state, shown)),
+    code(story, state, shown), twin(story, state, ui),
+    h("div", { class: "hidden", role: "alert" }, alert));
+}
+
+/** The steps before and after t that change the frame. */
+export function neighbours(story, frame, t) {
+  if (frame < 0) return {};
+  const all = biography(story, frame).map((e) => e.t);
+  return { before: all.filter((k) => k < t).at(-1), after: all.find((k) => k > t) };
+}
+
+// ------------------------------------------------------------------------------------------------------------ 6 mend
+
+const SVG = "http://www.w3.org/2000/svg";
+
+function create(doc, node, ns) {
+  if (typeof node === "string") return doc.createTextNode(node);
+  const space = node.tag === "svg" ? SVG : ns;
+  const el = space ? doc.createElementNS(space, node.tag) : doc.createElement(node.tag);
+  for (const [k, v] of Object.entries(node.attrs)) if (v != null && v !== false) el.setAttribute(k, v);
+  for (const kid of node.kids) el.append(create(doc, kid, space));
+  return el;
+}
+
+/** Make `el`, drawn from `before`, look like `after`; returns the element now in its place. */
+export function mend(el, before, after) {
+  if (before === after) return el;
+  if (typeof after === "string" || typeof before === "string" || before.tag !== after.tag) {
+    const fresh = create(el.ownerDocument, after, el.parentNode.namespaceURI === SVG ? SVG : null);
+    el.replaceWith(fresh);
+    return fresh;
+  }
+  for (const k of new Set([...Object.keys(before.attrs), ...Object.keys(after.attrs)])) {
+    const v = after.attrs[k];
+    if (v === before.attrs[k]) continue;
+    if (v == null || v === false) el.removeAttribute(k);
+    else el.setAttribute(k, v);
+  }
+  const kids = [...el.childNodes], ns = el.namespaceURI === SVG ? SVG : null;
+  after.kids.forEach((kid, k) => (k < before.kids.length ? mend(kids[k], before.kids[k], kid) : el.append(create(el.ownerDocument, kid, ns))));
+  for (let k = after.kids.length; k < before.kids.length; k++) kids[k].remove();
+  return el;
+}
+
+// ---------------------------------------------------------------------------------------------------------- 7 render
+
+/** The host's theme, from its four signals: JupyterLab, VS Code, the book's theme, the system. */
+export function themeOf(doc, dark) {
+  const lab = doc.body?.dataset.jpThemeLight, code = doc.body?.dataset.vscodeThemeKind;
+  if (lab) return lab === "false" ? "dark" : "light";
+  if (code) return code.includes("dark") || code === "vscode-high-contrast" ? "dark" : "light";
+  const book = doc.documentElement.dataset.theme || doc.body?.dataset.theme;
+  return book === "dark" || book === "light" ? book : dark ? "dark" : "light"; // the book's "auto" asks the system
+}
+
+const PACE = 700, SLOW = 1400, SYNC = 250; // ms: one step of play, a step that matters, a rest before Python hears of it
+
+function render({ model, el, signal }) {
+  const doc = el.ownerDocument, win = doc.defaultView, darkQuery = win.matchMedia?.("(prefers-color-scheme: dark)");
+  let story = decode(model.get("document"));
+  const ui = { t: clamp(model.get("t") ?? 0, 0, story.last), selection: null, hover: null, focus: null, playing: false, still: false,
+    twin: false, depth: null, theme: "light", tab: { frame: 0, cache: 0, block: 0 } };
+  let L = layout(el.clientWidth || 736, story), tree = null, root = null, timer = 0, sync = 0, dragging = false;
+
+  function draw() {
+    const next = view(story, ui, L);
+    if (root) root = mend(root, tree, next);
+    else el.append((root = create(doc, next, null)));
+    tree = next;
+  }
+
+  function go(t, { still = false } = {}) {
+    const k = clamp(t, 0, story.last);
+    ui.still = still;
+    if (k !== ui.t) ui.depth = null;
+    ui.t = k;
+    draw();
+    if (model.get("t") === k) return;
+    model.set("t", k);
+    win.clearTimeout(sync);
+    sync = win.setTimeout(() => model.save_changes(), SYNC);
+  }
+
+  function stop() {
+    win.clearTimeout(timer);
+    timer = 0;
+    ui.playing = false;
+    draw();
+  }
+
+  /** Advance once and plan the next; play ends at the last step and at the first step of a violation. */
+  function tick() {
+    go(ui.t + 1);
+    const state = story.states[ui.t];
+    if (ui.t === story.last || story.violations.some((v) => v.first === ui.t)) return stop();
+    timer = win.setTimeout(tick, state.kexec || state.warn ? SLOW : PACE);
+  }
+
+  function toggle() {
+    if (ui.playing) return stop();
+    if (ui.t === story.last) go(0);
+    ui.playing = true;
+    draw();
+    timer = win.setTimeout(tick, PACE);
+  }
+
+  const starts = () => [...new Set([0, ...story.doc.calls.map((c) => c[2]), story.last])].sort((a, b) => a - b);
+  const later = (list) => list.find((t) => t > ui.t), earlier = (list) => list.filter((t) => t < ui.t).at(-1);
+  const selected = () => resolve(story.states[ui.t], ui.selection ?? follow(story, ui.t));
+  const jump = (t) => t != null && go(t);
+  const around = (list) => jump(later(list) ?? list[0]); // K and V go round
+
+  const acts = {
+    first: () => go(0), prev: () => go(ui.t - 1), next: () => go(ui.t + 1), last: () => go(story.last), play: toggle,
+    before: () => jump(neighbours(story, selected().frame, ui.t).before), after: () => jump(neighbours(story, selected().frame, ui.t).after),
+    callBack: () => jump(earlier(starts())), callOn: () => jump(later(starts())),
+    kexec: () => around(story.doc.kexecs), violation: () => around(story.violations.map((v) => v.first)), clear: () => select(null),
+  };
+  const KEYS = { ArrowLeft: "prev", ArrowRight: "next", Home: "first", End: "last", PageUp: "callBack", PageDown: "callOn", " ": "play", k: "kexec", K: "kexec", v: "violation", V: "violation", Escape: "clear" };
+
+  function select(spot) {
+    ui.selection = spot && (spot.kind === "frame" ? spot : { kind: "block", n: spot.n });
+    draw();
+  }
+
+  /** Keys inside a grid: arrows move the focus, Enter selects. Returns true if the key was used. */
+  function gridKey(key, cell) {
+    const [kind, n] = [cell.dataset.cell.split(" ")[0], +cell.dataset.cell.split(" ")[1]];
+    if (key === "Enter") { select({ kind, n }); return true; }
+    const base = windowOf(L, selected().block), limit = kind === "frame" ? story.doc.machine.frames : Math.min(base + L.columns, story.doc.machine.file_pages);
+    let [to, k] = [kind, n + ({ ArrowLeft: -1, ArrowRight: 1 }[key] ?? 0)];
+    if (kind === "frame") k += { ArrowUp: -16, ArrowDown: 16 }[key] ?? 0;
+    else if (key === "ArrowUp" || key === "ArrowDown") to = key === "ArrowUp" ? "cache" : "block";
+    else if (!key.startsWith("Arrow")) return false;
+    if (!key.startsWith("Arrow")) return false;
+    if (k < (kind === "frame" ? 0 : base) || k >= limit) return true;
+    ui.tab = { ...ui.tab, [to]: k };
+    ui.focus = { kind: to, n: k };
+    draw();
+    root.querySelector(`[data-cell="${to} ${k}"]`)?.focus({ preventScroll: true });
+    return true;
+  }
+
+  function onKey(event) {
+    if (event.altKey || event.ctrlKey || event.metaKey) return;
+    const cell = event.target.closest?.("[data-cell]"), control = event.target.closest?.("button, a, summary");
+    let used = true;
+    if (cell && gridKey(event.key, cell)) used = true;
+    else if (control && (event.key === " " || event.key === "Enter")) used = false; // the control's own key
+    else if (event.shiftKey && (event.key === "ArrowLeft" || event.key === "ArrowRight")) acts[event.key === "ArrowLeft" ? "before" : "after"]();
+    else if (KEYS[event.key]) acts[KEYS[event.key]]();
+    else used = false;
+    if (!used) return;
+    event.preventDefault();
+    event.stopPropagation(); // notebooks listen for these keys too
+  }
+
+  function onClick(event) {
+    const spot = event.target.closest?.("[data-act], [data-go], [data-depth]");
+    if (spot?.dataset.act) acts[spot.dataset.act]();
+    else if (spot?.dataset.go) { event.preventDefault(); go(+spot.dataset.go); }
+    else if (spot?.dataset.depth) { ui.depth = +spot.dataset.depth; draw(); }
+    else if (event.target.closest?.("svg.fig")) select(under(event));
+  }
+
+  /** The cell under the pointer, in the figure's own units. */
+  function under(event) {
+    const box = root.querySelector("svg.fig").getBoundingClientRect();
+    return hit(L, story, event.clientX - box.left, event.clientY - box.top, windowOf(L, selected().block));
+  }
+
+  function scrub(event) {
+    const box = root.querySelector("svg.tl").getBoundingClientRect();
+    go(timeLayout(L, story).at(event.clientX - box.left), { still: true });
+  }
+
+  function onPointer(event) {
+    const inTime = event.target.closest?.("svg.tl");
+    if (event.type === "pointerdown" && inTime && event.button === 0) {
+      dragging = true;
+      inTime.setPointerCapture?.(event.pointerId);
+      scrub(event);
+    } else if (event.type === "pointermove" && dragging) scrub(event);
+    else if (event.type === "pointermove") {
+      const spot = event.pointerType === "mouse" && event.target.closest?.("svg.fig") ? under(event) : null;
+      if (spot?.kind !== ui.hover?.kind || spot?.n !== ui.hover?.n) { ui.hover = spot; draw(); }
+    } else if (event.type === "pointerleave") { if (ui.hover) { ui.hover = null; draw(); } }
+    else if (event.type !== "pointerdown") dragging = false;
+  }
+
+  function onFocus(event) {
+    const cell = event.type === "focusin" && event.target.closest?.("[data-cell]");
+    const [kind, n] = cell ? cell.dataset.cell.split(" ") : [];
+    const next = cell && cell.matches(":focus-visible") ? { kind, n: +n } : null;
+    if (next?.kind === ui.focus?.kind && next?.n === ui.focus?.n) return;
+    ui.focus = next;
+    draw();
+  }
+
+  const onToggle = (event) => { if (event.target.matches?.("details.twin")) { ui.twin = event.target.open; draw(); } };
+  const onModelStep = () => { if (model.get("t") !== ui.t) go(model.get("t")); };
+  const onModelDocument = () => {
+    story = decode(model.get("document"));
+    Object.assign(ui, { t: clamp(model.get("t") ?? 0, 0, story.last), selection: null, hover: null, focus: null });
+    L = layout(el.clientWidth || 736, story);
+    draw();
+  };
+  const onTheme = () => {
+    const theme = themeOf(doc, darkQuery?.matches);
+    if (theme !== ui.theme) { ui.theme = theme; draw(); }
+  };
+
+  ui.theme = themeOf(doc, darkQuery?.matches);
+  draw();
+  const listeners = [["keydown", onKey], ["click", onClick], ["focusin", onFocus], ["focusout", onFocus], ["pointerdown", onPointer],
+    ["pointermove", onPointer], ["pointerup", onPointer], ["pointercancel", onPointer], ["pointerleave", onPointer]];
+  for (const [name, fn] of listeners) el.addEventListener(name, fn);
+  el.addEventListener("toggle", onToggle, true); // toggle does not bubble
+  model.on("change:t", onModelStep);
+  model.on("change:document", onModelDocument);
+  const themes = new win.MutationObserver(onTheme), attributes = { attributes: true, attributeFilter: ["data-theme", "data-jp-theme-light", "data-vscode-theme-kind"] };
+  themes.observe(doc.documentElement, attributes);
+  themes.observe(doc.body, attributes);
+  darkQuery?.addEventListener?.("change", onTheme);
+  const sizes = win.ResizeObserver && new win.ResizeObserver(([entry]) => {
+    const next = layout(entry.contentRect.width || 736, story);
+    if (next.W === L.W && next.narrow === L.narrow) return;
+    L = next;
+    ui.still = true;
+    draw();
+  });
+  sizes?.observe(el);
+
+  function cleanup() {
+    win.clearTimeout(timer);
+    win.clearTimeout(sync);
+    for (const [name, fn] of listeners) el.removeEventListener(name, fn);
+    el.removeEventListener("toggle", onToggle, true);
+    themes.disconnect();
+    sizes?.disconnect();
+    darkQuery?.removeEventListener?.("change", onTheme);
+    model.off("change:t", onModelStep);
+    model.off("change:document", onModelDocument);
+    root.remove();
+  }
+  signal?.addEventListener?.("abort", cleanup);
+  return cleanup;
+}
+
+export default { render };

@@ -1,0 +1,174 @@
+"""A history as text: for a terminal, for golden files, and for the text/plain of every figure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from khosim.run.history import History, Moment
+from khosim.show.frame import failure, file_of, kernel_stack, result_words, who
+from khosim.show.lamps import lamps
+from khosim.show.owners import Role
+from khosim.show.picture import Picture, Verdict, picture
+from khosim.show.words import changes, numbers
+from khosim.state.mem_map import PG_NAMES, PG_dirty, PG_uptodate
+from khosim.state.snapshot import Snapshot
+
+__all__ = [
+    "HEAD", "ROLE_WORDS", "VERDICT_WORDS", "memory_lines", "plain", "sizes_line", "state_table", "table_rows",
+    "transcript",
+]  # fmt: skip
+
+ROLE_WORDS = {
+    Role.FREE: "free",
+    Role.KERNEL: "kernel",
+    Role.SCRATCH: "scratch",
+    Role.FDT: "KHO FDT",
+    Role.BITMAP: "PFN bitmap",
+    Role.INODE: "KHO inode",
+    Role.CACHED: "cached",
+    Role.FRESH: "cached, not uptodate",
+    Role.HELD: "held",
+    Role.STALE: "STALE",
+    Role.OTHER: "another owner",
+    Role.UNCLAIMED: "not claimed yet",
+}
+VERDICT_WORDS = {
+    Verdict.HOLE: "hole",
+    Verdict.CACHED: "cached and listed",
+    Verdict.FRESH: "cached, not uptodate",
+    Verdict.HELD: "held, not restored",
+    Verdict.SWAPPED: "swapped out, not listed",
+    Verdict.UNLISTED: "UNLISTED: lost at kexec",
+    Verdict.DISAGREE: "DISAGREE: two frames, one block",
+    Verdict.STALE: "STALE: names a frame that is not this file's",
+}
+HEAD = ("block", "page cache", "block list", "PFN bit", "verdict")
+RULE = 72
+Functions = tuple[str, ...]
+
+
+def transcript(history: History) -> str:
+    """Return the history as text: a sentence a step, what changed below it, the stack where it changes."""
+    lines = [_headline(history), ""]
+    before: Moment | None = None
+    known: tuple[str, ...] = ()
+    for moment, bad in zip(history, lamps(history), strict=True):
+        lines += _moment(history, before, moment, [words for words in bad if words not in known])
+        before, known = moment, bad
+    if words := failure(history):
+        lines.append(words)
+    return "\n".join(lines) + "\n"
+
+
+def plain(history: History) -> str:
+    """Return the figure's text/plain: title, steps, digest of all moments, and the last state as a table.
+
+    Whatever bit, block, flag or size differs at any step, the digest differs, so a stored output catches it.
+    """
+    last = history[len(history) - 1]
+    bad = "".join(f"\nviolated: {words}" for words in lamps(history)[-1])
+    end = f"\n{failure(history)}" if failure(history) else ""
+    return f"{_headline(history)}\n{state_table(last.snapshot, file_of(history) or None)}{bad}{end}"
+
+
+def state_table(snapshot: Snapshot, file: str | None = None) -> str:
+    """Return one moment as a compact table: sizes, page cache beside block list, frames by owner, PFN bits.
+
+    `file` is the name of the file to look at; None shows memory only.
+    """
+    drawn = picture(snapshot, file or "")
+    lines = [sizes_line(drawn, file)] if file else []
+    if rows := table_rows(drawn):
+        widths = [max(len(row[k]) for row in (HEAD, *rows)) for k in range(len(HEAD))]
+        lines += [
+            "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in (HEAD, *rows)
+        ]
+    return "\n".join([*lines, *memory_lines(drawn)])
+
+
+def table_rows(drawn: Picture) -> list[tuple[str, ...]]:
+    """Return a row of `HEAD` for each block that is not empty in both page cache and block list."""
+    used = np.flatnonzero((drawn["cache"] != -1) | (drawn["blocks"] >= 0)).tolist()
+    return [_row(drawn, i) for i in used]
+
+
+def _row(drawn: Picture, i: int) -> tuple[str, ...]:
+    cached, named = int(drawn["cache"][i]), int(drawn["blocks"][i])
+    pfn = named if named >= 0 else cached
+    bit = "-" if pfn < 0 else "outside" if pfn >= drawn["bit"].size else "set" if drawn["bit"][pfn] else "clear"
+    verdict = VERDICT_WORDS[Verdict(int(drawn["verdict"][i]))]
+    return str(i), _cached(drawn, cached), f"{named:#x}" if named >= 0 else "-", bit, verdict
+
+
+def _cached(drawn: Picture, cached: int) -> str:
+    if cached < 0:
+        return "-" if cached == -1 else f"swap slot {-cached - 2}"
+    flags = int(drawn["flags"][cached])
+    marks = [PG_NAMES[mask] for mask in (PG_uptodate, PG_dirty) if flags & mask]
+    return " ".join([f"{cached:#x}", *(marks or ["not uptodate"])])
+
+
+def sizes_line(drawn: Picture, file: str) -> str:
+    """Return both sizes of a file and its counts, in bytes and pages."""
+    i_size, mirror, nrpages, alloced, swapped, ino = (int(x) for x in drawn["sizes"])
+    if ino < 0:
+        return f"{file}: not open" + (f", kho i_size {mirror}" if mirror >= 0 else "")
+    kho = f"kho i_size {mirror}" if mirror >= 0 else "no KHO inode"
+    return f"{file}: i_size {i_size}, {kho}, nrpages {nrpages}, alloced {alloced}, swapped {swapped}"
+
+
+def memory_lines(drawn: Picture) -> list[str]:
+    """Return whose each frame is, and which PFN bits are set."""
+    role = drawn["role"]
+    frames = "; ".join(
+        f"{words} {numbers(np.flatnonzero(role == code).tolist())}"
+        for code, words in ROLE_WORDS.items()
+        if (role == code).any()
+    )
+    bits = numbers(np.flatnonzero(drawn["bit"]).tolist())
+    return [f"frames: {frames}", f"PFN bits: {bits or 'none'}"]
+
+
+def _path(stack: Functions, before: Functions) -> str:
+    """The call stack; what it shares with the step before is a row of dots."""
+    same = 0
+    while same < min(len(stack), len(before)) - 1 and stack[same] == before[same]:
+        same += 1
+    return " > ".join([".."] * (same > 0) + list(stack[same:]))
+
+
+def _functions(moment: Moment) -> Functions:
+    """The call stack without line numbers: those move whenever a file is edited, and the stepper shows them."""
+    return tuple(function for function, _, _ in kernel_stack(moment))
+
+
+def _headline(history: History) -> str:
+    last = history[len(history) - 1]
+    kernels = f"{last.kernel} kernel{'s' * (last.kernel > 1)}"
+    return f"{history.title}: {last.t} steps, {kernels}, digest {history.digest}"
+
+
+def _moment(history: History, before: Moment | None, moment: Moment, broken: list[str]) -> Iterator[str]:
+    """The lines of one moment: a rule at a kexec, a call that begins, a stack that changes, the step."""
+    if before is not None and moment.kernel != before.kernel:
+        yield f" kexec: kernel {moment.kernel} ".center(RULE, "=")
+    for call in history.calls:
+        if call.first == moment.t and moment.step is not None:
+            yield f"{who(call.task)}: {call.text}"
+    if moment.step is None:
+        return
+    stack, old = _functions(moment), _functions(before) if before else ()
+    if stack and stack != old:
+        yield "      " + _path(stack, old)
+    yield f"{moment.t:4}  {moment.step.sentence}"
+    if before is not None and moment.kernel == before.kernel:
+        yield from (f"        {line}" for line in changes(before.snapshot, moment.snapshot))
+    yield from (f"      ! violated: {words}" for words in broken)
+    for call in history.calls:
+        if call.last == moment.t:
+            words = result_words(call.result)
+            yield (
+                f"{who(call.task)}: {call.name} returns {words}" if words else f"{who(call.task)}: {call.name} returns"
+            )

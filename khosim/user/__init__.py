@@ -1,0 +1,1 @@
+"""What a program sees: the machine, its `os` and its `mmap`."""

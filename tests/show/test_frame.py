@@ -1,0 +1,221 @@
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+import khosim
+from khosim.config import MachineConfig
+from khosim.show.frame import SCHEMA, document, kernel_stack, result_words, states
+from khosim.show.owners import Role
+from khosim.show.picture import PLANES, Verdict, picture
+from khosim.show.runs import apply, change, pack, splice, text_change, unpack
+from khosim.show.source import describe
+from tests.show.fakes import ALLOC, FRAMES, History, Tape, line_of, read, story, write
+
+ROWS = arrays(np.int64, st.shared(st.integers(0, 60), key="n"), elements=st.integers(-3, 3))
+BYTES = arrays(
+    np.int64, st.shared(st.integers(0, 200), key="n"), elements=st.sampled_from([0, 0xA5, 0xAA, 104])
+)
+
+
+@given(ROWS)
+def test_runs_give_back_the_row(row):
+    assert np.array_equal(unpack(pack(row)), row)
+
+
+@given(ROWS, ROWS)
+def test_a_change_turns_one_row_into_the_other(before, after):
+    assert np.array_equal(apply(before, change(before, after)), after)
+
+
+@given(BYTES, BYTES)
+def test_a_text_change_turns_one_row_of_bytes_into_the_other(before, after):
+    assert np.array_equal(splice(before, text_change(before, after)), after)
+
+
+def test_emptying_a_row_is_one_run():
+    before = np.array([7, -1, 8, -1, 9])
+    assert change(before, np.full(5, -1)) == [0, 5, -1]
+
+
+@st.composite
+def histories(draw):
+    """A run of random stores into a machine's arrays, some of them nonsense, with kexecs in between."""
+    tape = Tape("random")
+    acts = st.sampled_from(
+        ["write", "read", "free", "bit", "block", "swap", "size", "close", "kexec", "byte"]
+    )
+    tape.open()
+    for act in draw(st.lists(acts, max_size=12)):
+        _act(tape, act, draw)
+        tape.stack = draw(
+            st.sampled_from([(), (line_of(*ALLOC),), (line_of(*ALLOC), line_of("shmem_alloc_folio", "fill"))])
+        )
+        tape.bad = draw(st.sampled_from([(), ("No leak: block 1",)]))
+        tape.step(f"{act} happens")
+    return tape.history
+
+
+def _act(tape, act, draw):
+    i = draw(st.sampled_from(sorted(FRAMES)))
+    pfn, m = FRAMES[i], tape.m
+    match act:
+        case "write":
+            write(tape, i, draw(st.binary(max_size=64)), brief=True)
+        case "read":
+            read(tape, i)
+        case "free":
+            tape.free(pfn)
+        case "bit":
+            tape.bit(draw(st.integers(0, m.frames - 1)), draw(st.booleans()))
+        case "block":
+            m.words[(0x10 * m.page_size >> 3) + 1 + i] = draw(st.sampled_from([0, 64, 63 * 64, 1 << 40]))
+        case "swap":
+            m.arrays["slots"][0, i] = draw(st.integers(-9, -1))
+        case "size":
+            tape.size(draw(st.integers(0, 1024)))
+        case "close":
+            m.arrays["inode"]["used"][0] = 0
+        case "byte":
+            m.arrays["phys"][pfn, draw(st.integers(0, 63))] = draw(st.integers(0, 255))
+        case "kexec":
+            tape.history.kexecs.append(len(tape.history))
+            tape.boot(8 if m.kernel_start == 0 else 0)
+
+
+@given(histories())
+def test_states_rebuild_every_moment_that_was_drawn(history):
+    doc = json.loads(json.dumps(document(history, "guest")))
+    rebuilt = list(states(doc))
+    assert len(rebuilt) == len(history)
+    for t, state in enumerate(rebuilt):
+        moment = history[t]
+        drawn = picture(moment.snapshot, "guest")
+        assert all(np.array_equal(state.planes[name], drawn[name]) for name in PLANES)
+        who = moment.task.replace("cpu", "CPU ") if t else ""
+        assert (state.t, state.cpu, state.stack, state.bad) == (t, who, moment.stack, moment.violations)
+        assert state.say == (moment.step.sentence if moment.step else "")
+
+
+def test_a_document_is_json_and_says_what_it_is():
+    doc = document(story())
+    assert json.loads(json.dumps(doc)) == doc
+    assert (doc["schema"], doc["file"], doc["title"]) == (SCHEMA, "guest", "pages that survive")
+    assert doc["kexecs"] == [31]
+    assert doc["machine"]["frames"] == 64
+
+
+def test_forty_steps_of_256_frames_fit_8_kib():
+    doc = document(_forty())
+    words = json.dumps(
+        {key: value for key, value in doc.items() if key != "functions"}, separators=(",", ":")
+    )
+    assert len(doc["steps"]) == 41
+    assert len(words) < 8192
+
+
+def _forty() -> History:
+    tape = Tape("forty", MachineConfig(frames=256, file_pages=16))
+    tape.open()
+    tape.step("The KHO inode is written.")
+    for i in (0, 1, 2, 3, 5, 6, 7, 8, 9, 10):
+        write(tape, i)
+    tape.history.kexecs.append(len(tape.history))
+    tape.boot(8)
+    tape.step("Kernel 2 boots in what was scratch.")
+    for i in (0, 1, 2, 3, 5, 6, 7, 8):
+        read(tape, i)
+    return tape.history
+
+
+@pytest.fixture(scope="module")
+def recorded():
+    machine = khosim.boot(frames=256, page_size=64)
+    with machine.record() as trace:
+        fd = machine.os.memfd_create("guest", khosim.MFD_KHO)
+        machine.os.pwrite(fd, b"hello, next kernel", 0)
+        machine = machine.kexec()
+        fd = machine.os.memfd_create("guest", khosim.MFD_KHO)
+        machine.os.pread(fd, 18, 0)
+    return trace
+
+
+def test_a_recorded_run_is_rebuilt_moment_by_moment(recorded):
+    doc = document(recorded)
+    for state, moment in zip(states(doc), recorded, strict=True):
+        drawn = picture(moment.snapshot, "guest")
+        assert all(np.array_equal(state.planes[name], drawn[name]) for name in PLANES)
+        assert state.stack == kernel_stack(moment)
+
+
+def test_forty_recorded_steps_of_256_frames_fit_8_kib(recorded):
+    doc = {key: value for key, value in document(recorded).items() if key != "functions"}
+    assert len(doc["steps"]) > 41
+    assert len(json.dumps({**doc, "steps": doc["steps"][:41]}, separators=(",", ":"))) < 8192
+
+
+def test_a_recorded_run_shows_no_frame_of_unknown_owner(recorded):
+    assert not any((picture(moment.snapshot, "guest")["role"] == Role.STALE).any() for moment in recorded)
+    assert describe(recorded[20].code[-1][0], "")["source"]
+
+
+def test_a_stack_begins_with_the_kernel(recorded):
+    assert {kernel_stack(moment)[0][1].split("/")[0] for moment in recorded if moment.step} == {"kernel"}
+
+
+def test_results_are_told_as_a_program_sees_them():
+    assert result_words(3) == "3"
+    assert result_words(-2) == "-ENOENT"
+    assert result_words((b"hello", 0)) == "5 bytes, which say 'hello'"
+    assert result_words((b"", -5)) == "-EIO"
+    assert result_words(None) == result_words(object()) == ""
+
+
+def test_a_function_carries_its_own_lines_and_linux_name():
+    code, line = line_of(*ALLOC)
+    found = describe(code, "kernel/shmem_kho.py")
+    assert found["kernel"].startswith("mm/shmem.c, shmem_alloc_kho_folio()")
+    numbered = {
+        first + k: text for first, words in found["source"] for k, text in enumerate(words.split("\n"))
+    }
+    assert "yield from shmem_alloc_folio" in numbered[line]
+    assert not any("Kernel:" in text for text in numbered.values())
+
+
+def test_a_function_without_source_is_only_named():
+    code = compile("def f():\n    return 1\n", "<nowhere>", "exec").co_consts[0]
+    assert describe(code, "nowhere") == {
+        "name": "f",
+        "file": "nowhere",
+        "line": 1,
+        "kernel": "",
+        "source": [],
+    }
+
+
+@pytest.fixture(scope="module")
+def told():
+    return story()
+
+
+def test_frames_and_blocks_are_judged_as_drawn(told):
+    middle = picture(told[20].snapshot, "guest")
+    assert middle["role"][0x31] == Role.FRESH
+    assert middle["verdict"][5] == Verdict.FRESH
+    after = picture(told[31].snapshot, "guest")
+    assert after["role"][0x20] == Role.HELD
+    assert after["verdict"][:4].tolist() == [Verdict.HELD] * 4
+    assert after["sizes"][:2].tolist() == [-1, 704]
+    end = picture(told[len(told) - 1].snapshot, "guest")
+    assert end["role"][0x31] == Role.STALE
+    assert end["verdict"][5] == Verdict.STALE
+
+
+def test_another_file_sees_no_block_of_this_one(told):
+    drawn = picture(told[20].snapshot, "other")
+    assert (drawn["cache"] == -1).all()
+    assert (drawn["blocks"] == -1).all()
+    assert drawn["role"][0x2A] == Role.OTHER

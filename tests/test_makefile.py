@@ -1,0 +1,58 @@
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+TARGETS = re.findall(r"^## make (\w+)", (ROOT / "Makefile").read_text(), re.MULTILINE)
+
+
+@pytest.fixture
+def make(need):
+    program = need("make", "make")
+    # The make that runs the tests must not pass its own flags on to the one under test.
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+
+    def run(*words):
+        return subprocess.run(
+            [program, *words], cwd=ROOT, env=env, capture_output=True, text=True, check=True
+        ).stdout
+
+    return run
+
+
+def test_make_alone_says_what_there_is(make):
+    assert make() == make("help")
+    assert all(f"make {target} " in make() for target in TARGETS)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_each_target_says_what_it_is_doing(make, target):
+    assert 'echo "' in make("--dry-run", target)
+
+
+def test_arguments_reach_the_program(make):
+    assert "--no-browser" in make("--dry-run", "lab", "ARGS=--no-browser")
+
+
+def test_an_old_python_is_named_with_the_way_out(make, tmp_path):
+    # An old Python is played by a script: it refuses the version check and says which one it is.
+    old = tmp_path / "python3"
+    old.write_text('#!/bin/sh\n[ "$1" = --version ] && echo Python 3.9.1 || exit 1\n')
+    old.chmod(0o755)
+    with pytest.raises(subprocess.CalledProcessError) as stopped:
+        make("--always-make", "test", f"PYTHON={old}")
+    assert "needs Python 3.11 or newer" in stopped.value.stderr
+    assert "Python 3.9.1" in stopped.value.stderr
+
+
+@pytest.mark.parametrize("page", sorted(ROOT.glob("*.md")), ids=lambda page: page.name)
+def test_pages_name_only_targets_that_exist(page):
+    named = re.findall(r"(?:^|`|\$ )make (\w+)", page.read_text(), re.MULTILINE)
+    assert set(named) <= {*TARGETS, "help"}
+
+
+def test_ci_script_is_bash(need):
+    subprocess.run([need("bash", "bash"), "-n", ROOT / ".ci" / "run"], check=True)
