@@ -6,16 +6,17 @@ BIN    = .venv/bin
 READY  = .venv/ready
 
 ## make lab     open the book in JupyterLab at its first chapter   (5 seconds; half a minute the first time)
-## make test    prove it: lint, types, tests, every chapter        (some minutes)
-## make book    bind the chapters into book/_build/html            (10 seconds)
-## make bench   measure it on this machine                         (some minutes)
+## make test    prove it: lint, types, tests, every chapter        (three minutes)
+## make book    bind the chapters into book/_build/html            (half a minute)
+## make notebooks   run every chapter from an empty kernel and store what it says  (10 seconds)
+## make bench   measure it on this machine                         (two minutes)
 ## make lock    after a change of pyproject.toml: renew uv.lock and environment.yml   (10 seconds)
 ## make clean   remove .venv and all that was built
 ##
 ## Each works alone on a fresh copy. More words for the program behind it go into ARGS:
 ##   make lab ARGS=--no-browser        make test ARGS='tests/test_lint.py -x'
 
-.PHONY: help lab test book bench lock clean
+.PHONY: help lab test book notebooks bench lock clean
 help:
 	@sed -n 's/^## \{0,1\}//p' Makefile
 
@@ -38,6 +39,10 @@ book: $(READY)
 	  --doctree-dir book/_build/doctrees $(ARGS) book book/_build/html
 	@echo "The book is at book/_build/html/index.html"
 
+notebooks: $(READY)
+	@echo "Running the chapters. Look at what changed before you keep it."
+	@$(BIN)/python tools/chapters.py $(ARGS)
+
 bench: $(READY)
 	@echo "Measuring. Leave the machine alone until it is done."
 	@$(BIN)/python -m bench $(ARGS)
@@ -49,7 +54,7 @@ lock: $(READY)
 
 clean:
 	@echo "Removing .venv and everything that was built."
-	@rm -rf .venv book/_build book/notebooks .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf .venv book/_build book/generated book/notebooks .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # uv is taken at the version in its own lock. It is one of the packages it installs there, so that a

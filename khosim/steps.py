@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Generator
+from string import Formatter
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 __all__ = ["PATHS", "Choose", "Path", "Retry", "Step", "Wait", "Warn", "path"]
@@ -17,10 +18,24 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
+class _Words(Formatter):
+    """Formats as `str.format`, and counts: `{count:page}` is "1 page" or "3 pages"."""
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        """Put a noun that is given as a format in the singular or the plural."""
+        if len(format_spec) > 1 and format_spec.replace(" ", "").isalpha():
+            return f"{value} {format_spec}{'' if value == 1 else 's'}"
+        text: str = super().format_field(value, format_spec)
+        return text
+
+
+WORDS = _Words()
+
+
 class Step:
     """One visible store, told in one sentence of at most 84 characters.
 
-    `name` is stable (tests and traces key on it), `text` a format string over `args`.
+    `name` is stable (tests and traces key on it), `text` a format string over `args`; `{count:page}` counts pages.
     """
 
     __slots__ = ("args", "name", "text")
@@ -34,7 +49,7 @@ class Step:
     @property
     def sentence(self) -> str:
         """The sentence, for people."""
-        return self.text.format(**self.args)
+        return WORDS.format(self.text, **self.args)
 
     def __repr__(self) -> str:
         """Show the name and the sentence."""

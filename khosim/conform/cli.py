@@ -77,12 +77,12 @@ def main(args: argparse.Namespace) -> int:
 
 def _judge(files: list[Path]) -> Iterator[RunVerdict]:
     for path in files:
+        count = 0
         for count, verdict in enumerate(judge_file(path), 1):
             if sys.stderr.isatty():
                 print(f"\r{path.name}: {count} runs", end="", file=sys.stderr, flush=True)
             yield verdict
-        if sys.stderr.isatty():
-            print(file=sys.stderr)
+        print(f"\r{path.name}: {count} runs", file=sys.stderr)
 
 
 def _account(tally: Tally) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from khosim.conform.player import PAGE, Results, Stand, number
 from khosim.conform.witness import runs_of
+from khosim.errors import UsageError
 from khosim.kernel.mmap import MADV_COLLAPSE, MADV_HWPOISON, MADV_REMOVE
 from khosim.kernel.userfaultfd import VM_UFFD_MINOR, VM_UFFD_MISSING
 
@@ -88,8 +89,11 @@ class MemoryOps(Stand):
 
     def op_uffd_reg(self, kind: str, pages: str) -> Results:
         """Map and register."""
+        kinds = {"missing": VM_UFFD_MISSING, "minor": VM_UFFD_MINOR}
+        if kind not in kinds or not pages.isdigit():
+            raise UsageError(f"uffd_reg takes missing or minor and a number of pages, not {kind} {pages}")
         self.region = self.call("mmap", self.fd, int(pages) * PAGE, 0, 1)
-        self.call("uffd_register", self.region, {"missing": VM_UFFD_MISSING, "minor": VM_UFFD_MINOR}[kind])
+        self.call("uffd_register", self.region, kinds[kind])
         return {"ret": 0}
 
     def op_ufread(self, index: int) -> Results:
@@ -145,5 +149,7 @@ class MemoryOps(Stand):
 
     def op_inject(self, kind: str, *numbers: str) -> Results:
         """Arm the test machinery."""
+        if not all(number.removeprefix("-").isdigit() for number in numbers):
+            raise UsageError(f"inject takes a kind and numbers, not {kind} {' '.join(numbers)}")
         self.luck.arm(kind, *map(int, numbers))
         return {"ret": 0}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from inspect import signature
 from typing import Any
 
 from khosim.config import MachineConfig
@@ -18,9 +19,24 @@ __all__ = ["PAGE", "Results", "Stand", "Variants", "bytes_read", "number"]
 Results = dict[str, Any]
 Variants = Mapping[str, Callable[..., Any]]
 PAGE = 4096
-SMALL, LARGE = 64, 1024
+SMALL, LARGE, MOST = 64, 1024, 1 << 20
+"""Pages that a file of the machine may have."""
 WORDS = ("inject", "uffd_reg", "thp")
 """Ops whose words are not all numbers."""
+
+
+def _fitting(script: tuple[str, ...]) -> MachineConfig:
+    """A machine with room for what the script does, and with the recorded kernel's numbers."""
+    numbers = [[int(word) for word in op.split()[1:] if word.isdigit()] for op in script]
+    large = any(op.split()[0] in ("collapse", "thp", "hfread", "hfwrite") for op in script)
+    nblocks = max((found[0] for op, found in zip(script, numbers, strict=True) if op.startswith("enable ")), default=16)
+    pages = max((sum(found) // PAGE + 2 for found in numbers), default=0)
+    large = large or max(nblocks, pages) > SMALL
+    return MachineConfig(
+        frames=4096 if large else 512, page_size=PAGE, nblocks=nblocks, inodes=4, files=4, vmas=2, fdt_bytes=PAGE,
+        file_pages=max(LARGE if large else SMALL, nblocks, min(pages, MOST)), swap_slots=1024 if large else 64,
+        huge_order=9, fault_around=16, lru_batch=31, trust_blocks=True,
+    )  # fmt: skip
 
 
 class Stand:
@@ -29,14 +45,7 @@ class Stand:
     def __init__(self, script: tuple[str, ...], *, kho: bool, variants: Variants | None = None) -> None:
         """Boot a machine that fits the script, with some paths replaced by `variants`."""
         self.kho, self.attached, self.names = kho, True, 0
-        large = any(op.split()[:1] in (["collapse"], ["thp"], ["hfread"], ["hfwrite"]) for op in script)
-        nblocks = max((int(op.split()[1]) for op in script if op.startswith("enable ")), default=16)
-        large = large or nblocks > SMALL
-        config = MachineConfig(
-            frames=4096 if large else 512, page_size=PAGE, nblocks=nblocks, file_pages=LARGE if large else SMALL,
-            inodes=4, files=4, vmas=2, swap_slots=1024 if large else 64, fdt_bytes=PAGE, huge_order=9,
-            fault_around=16, lru_batch=31, trust_blocks=True,
-        )  # fmt: skip
+        config = _fitting(script)
         self.witness = Witness()
         self.session = session(config, variants or {})
         self.session.watch = self.witness
@@ -48,13 +57,16 @@ class Stand:
 
     def play(self, op: str) -> Results:
         """Execute one op. Raises `UsageError` for an op that is not known."""
-        name, *words = op.split()
+        name, *words = op.split() or [""]
         act = getattr(self, "op_" + name, None)
-        if act is None:
-            raise UsageError(f"no op is named {name!r}")
+        try:
+            arguments = words if name in WORDS else [int(word) for word in words]
+            signature(act).bind(*arguments)  # type: ignore[arg-type]  # None is refused right here
+        except (TypeError, ValueError):
+            raise UsageError(f"{op!r} is no op; the first word names it, numbers follow") from None
         self.witness.events, self.witness.repeats = [], 0
         before = len(self.session.complaints)
-        results: Results = act(*(words if name in WORDS else map(int, words)))
+        results: Results = act(*arguments)  # type: ignore[misc]  # as above
         self.session.call("drain")
         results["kmsg"] = self.session.complaints[before:]
         return results

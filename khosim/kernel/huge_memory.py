@@ -52,5 +52,5 @@ def split_folio(m: MachineState, ino: int, folio: int) -> Path[int]:
             dropped += 1
     m.inode.alloced[ino] -= dropped
     shmem_inode_unacct_blocks(m, ino, dropped)
-    yield Step("split_done", "{dropped} page(s) past the end of the file were dropped.", dropped=dropped)
+    yield Step("split_done", "{dropped:page} past the end of the file dropped.", dropped=dropped)
     return 0

@@ -25,7 +25,7 @@ def kernel_kexec(m: MachineState) -> Path[int]:
     Locks:    system_transition_mutex
     Left out: devices, quiescing other tasks (B44)
     """
-    yield Step("kexec", "kexec: the next kernel is told one address, {fdt:#x}.", fdt=m.fdt_phys)
+    yield Step("kexec", "kexec: the next kernel is told the FDT's address, {fdt:#x}, and nothing else.", fdt=m.fdt_phys)
     return m.fdt_phys
 
 
@@ -55,7 +55,7 @@ def kho_reserve_fresh(m: MachineState) -> Path[None]:
 def kho_populate(m: MachineState, fdt: int) -> Path[bool]:
     """Believe a handover, or say in one sentence why not. Nothing of a refused one is kept.
 
-    Kernel:   kernel/kexec_handover.c, kho_populate(), kho_mem_deserialize() (a stand-in, P41)
+    Kernel:   kernel/kexec_handover.c, kho_populate(), kho_mem_deserialize() (a stand-in, P38, P41)
     Locks:    none, one CPU runs
     Left out: -
     """
@@ -68,7 +68,7 @@ def kho_populate(m: MachineState, fdt: int) -> Path[bool]:
     yield Step("kho_populate", "The handover is found: PFN bitmap at {bitmap:#x}.", bitmap=m.bitmap_phys)
     bits = handover.preserved(m)
     reserve_preserved(m, bits, handover.metadata(m))
-    yield Step("kho_reserve", "{count} preserved frame(s) are kept out of the allocator.", count=len(bits))
+    yield Step("kho_reserve", "{count:preserved frame} kept out of the allocator.", count=len(bits))
     return True
 
 
@@ -89,4 +89,4 @@ def start_kernel(m: MachineState, fdt: int) -> Path[None]:
     if not fdt or not (yield from kho_populate(m, fdt)):
         yield from kho_reserve_fresh(m)
     free_all(m)
-    yield Step("free_all", "{count} frame(s) are handed to the allocator, poisoned.", count=m.nr_free)
+    yield Step("free_all", "{count:frame} handed to the allocator, filled with poison.", count=m.nr_free)

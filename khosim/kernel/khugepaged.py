@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from khosim.kernel.filemap import filemap_release_folio, mapping_of
-from khosim.kernel.locks import folio_lock, folio_unlock
+from khosim.kernel.locks import folio_trylock, folio_unlock
 from khosim.kernel.page_alloc import alloc_pages, folio_get, folio_put
 from khosim.kernel.rmap import unmap_mapping_folio
 from khosim.kernel.shmem import shmem_get_folio
 from khosim.kernel.shmem_kho import SGP_NOALLOC
-from khosim.kernel.shmem_swap import shmem_inode_acct_blocks, shmem_recalc_inode
+from khosim.kernel.shmem_swap import shmem_inode_acct_blocks, shmem_inode_unacct_blocks, shmem_recalc_inode
 from khosim.kernel.swap import folio_add_lru, lru_add_drain
 from khosim.kernel.vmscan import folio_isolate_lru, folio_putback_lru
 from khosim.state import page_cache
@@ -52,7 +52,8 @@ def collapse_isolate(m: MachineState, ino: int, index: int) -> Path[int | None]:
         yield from lru_add_drain(m)
     else:
         folio = entry
-        yield from folio_lock(m, folio)
+        if not folio_trylock(m, folio):
+            return None
         folio_get(m, folio)
     if not (yield from folio_isolate_lru(m, folio)):
         folio_unlock(m, folio)
@@ -69,15 +70,28 @@ def collapse_isolate(m: MachineState, ino: int, index: int) -> Path[int | None]:
 
 @path
 def collapse_put_back(m: MachineState, folio: int) -> Path[None]:
-    """Let a small page go again after a collapse that failed.
+    """Let a small page go again.
 
-    Kernel:   mm/khugepaged.c, collapse_file(), its `rollback`
+    Kernel:   mm/khugepaged.c, collapse_file(), putback_lru_page()
     Locks:    drops the folio lock
     Left out: -
     """
     yield from folio_putback_lru(m, folio)
     folio_unlock(m, folio)
     yield from folio_put(m, folio)
+
+
+@path
+def collapse_rollback(m: MachineState, held: list[int]) -> Path[None]:
+    """Let all the small pages of a collapse go again.
+
+    Kernel:   mm/khugepaged.c, collapse_file(), its `rollback`
+    Locks:    drops the folio locks
+    Left out: -
+    """
+    for folio in held:
+        if folio != page_cache.EMPTY:
+            yield from collapse_put_back(m, folio)
 
 
 @path
@@ -92,12 +106,30 @@ def collapse_gather(m: MachineState, ino: int, start: int, count: int) -> Path[l
     for index in range(start, start + count):
         folio = yield from collapse_isolate(m, ino, index)
         if folio is None:
-            for taken in held:
-                if taken != page_cache.EMPTY:
-                    yield from collapse_put_back(m, taken)
+            yield from collapse_rollback(m, held)
             return None
         held.append(folio)
     return held
+
+
+@path
+def collapse_charge(m: MachineState, ino: int, start: int, old: list[int]) -> Path[int]:
+    """Charge the holes of a collapse to the file, unless one was filled meanwhile; after an errno all is let go.
+
+    Kernel:   mm/khugepaged.c, collapse_file(), SCAN_FAIL and SCAN_PAGE_FILLED; mm/shmem.c, shmem_charge()
+    Locks:    folio locks, i_pages lock for the look at the holes
+    Left out: -
+    """
+    holes = [start + place for place, folio in enumerate(old) if folio == page_cache.EMPTY]
+    error = 0
+    if holes and (yield from shmem_inode_acct_blocks(m, ino, len(holes))):
+        error = -EINVAL
+    elif any(page_cache.load(m, ino, index) != page_cache.EMPTY for index in holes):
+        shmem_inode_unacct_blocks(m, ino, len(holes))
+        error = -EAGAIN
+    if error:
+        yield from collapse_rollback(m, old)
+    return error
 
 
 @path
@@ -119,15 +151,11 @@ def collapse_file(m: MachineState, ino: int, start: int) -> Path[int]:
         return -ENOMEM
     set_flag(m, huge, PG_locked | PG_swapbacked)
     old = yield from collapse_gather(m, ino, start, count)
-    if old is None:
+    error = -EAGAIN if old is None else (yield from collapse_charge(m, ino, start, old))
+    if old is None or error:
         clear_flag(m, huge, PG_locked)
         yield from folio_put(m, huge)
-        return -EAGAIN
-    holes = old.count(page_cache.EMPTY)
-    if holes:
-        yield from shmem_inode_acct_blocks(m, ino, holes)
-        m.inode.nrpages[ino] += holes
-        yield from shmem_recalc_inode(m, ino, holes, 0)
+        return error
     for place, folio in enumerate(old):
         if folio == page_cache.EMPTY:
             fill(m, huge + place, 0)
@@ -137,8 +165,12 @@ def collapse_file(m: MachineState, ino: int, start: int) -> Path[int]:
     m.page.mapping[huge], m.page.index[huge] = mapping_of(ino), start
     set_flag(m, huge, PG_uptodate | PG_dirty)
     page_cache.store_range(m, ino, start, count, huge)
+    holes = old.count(page_cache.EMPTY)
+    m.inode.nrpages[ino] += holes
     yield Step("collapse", "Pages {index} to {last} are one huge folio; nobody tells the block list.", index=start,
                last=start + count - 1, pfn=huge, holes=holes)  # fmt: skip
+    if holes:
+        yield from shmem_recalc_inode(m, ino, holes, 0)
     yield from folio_add_lru(m, huge)
     folio_unlock(m, huge)
     for folio in old:

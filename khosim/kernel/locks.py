@@ -62,6 +62,13 @@ def inode_lock(m: MachineState, ino: int) -> Path[None]:
     yield Step("inode_lock", "The inode is locked.", ino=ino)
 
 
-def inode_unlock(m: MachineState, ino: int) -> None:
-    """Drop i_rwsem (include/linux/fs.h, inode_unlock())."""
+@path
+def inode_unlock(m: MachineState, ino: int) -> Path[None]:
+    """Drop i_rwsem.
+
+    Kernel:   include/linux/fs.h, inode_unlock()
+    Locks:    drops i_rwsem
+    Left out: waking the waiters in order
+    """
     m.inode.rwsem[ino] = 0
+    yield Step("inode_unlock", "The inode is unlocked.", ino=ino)

@@ -129,7 +129,7 @@ def memfd_create(m: MachineState, name: str, flags: int) -> Path[int]:
         yield Step("no_memfd", "No file is opened.")
         return error or -EMFILE
     m.file.used[fd], m.file.ino[fd], m.file.pos[fd] = 1, ino, 0
-    yield Step("memfd", "File {ino} is open as descriptor {fd}.", ino=ino, fd=fd + FIRST_FD)
+    yield Step("memfd", "The file is open as descriptor {fd}.", ino=ino, fd=fd + FIRST_FD)
     return fd + FIRST_FD
 
 

@@ -45,6 +45,8 @@ def shmem_mfill_atomic_pte(m: MachineState, vma: int, page: int, data: bytes) ->
     Left out: UFFDIO_ZEROPAGE, retry after a fault in the monitor's buffer
     """
     ino, index = m.vma.ino[vma], m.vma.pgoff[vma] + page
+    if not m.vma.uffd[vma]:
+        return -ENOENT
     if load_pte(m, vma, page) is not NONE:
         return -EEXIST
     if (yield from shmem_inode_acct_blocks(m, ino, 1)):
@@ -68,6 +70,7 @@ def shmem_mfill_atomic_pte(m: MachineState, vma: int, page: int, data: bytes) ->
         folio_unlock(m, folio)
         yield from folio_put(m, folio)
     shmem_inode_unacct_blocks(m, ino, 1)
+    yield Step("mfill_fail", "Page {index} could not be filled in: error {error}.", index=index, error=error)
     return error
 
 
@@ -79,6 +82,8 @@ def mfill_atomic_pte_continue(m: MachineState, vma: int, page: int) -> Path[int]
     Locks:    mmap lock
     Left out: -
     """
+    if not m.vma.uffd[vma]:
+        return -ENOENT
     ino, index = m.vma.ino[vma], m.vma.pgoff[vma] + page
     folio, error = yield from shmem_get_folio(m, ino, index, SGP_NOALLOC)
     if error or folio is None:

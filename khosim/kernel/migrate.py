@@ -38,7 +38,7 @@ def migrate_folio(m: MachineState, folio: int) -> Path[int]:
     yield from folio_lock(m, folio)
     if m.page.mapcount[folio]:
         yield from unmap_mapping_folio(m, folio)
-    if m.page.refcount[folio] != EXPECTED_REFS:
+    if m.page.refcount[folio] != EXPECTED_REFS or not m.page.mapping[folio]:
         folio_unlock(m, folio)
         yield from folio_putback_lru(m, folio)
         yield from folio_put(m, fresh)

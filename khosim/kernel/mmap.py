@@ -10,6 +10,7 @@ from khosim.kernel.rmap import zap_pte
 from khosim.kernel.shmem import EINVAL
 from khosim.kernel.shmem_fallocate import FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE, shmem_fallocate
 from khosim.kernel.shmem_kho import ENOMEM
+from khosim.kernel.swap import lru_add_drain
 from khosim.state import page_cache
 from khosim.state.machine import MachineState
 from khosim.state.mem_map import PG_uptodate, test_flag
@@ -33,7 +34,7 @@ def sys_mmap(m: MachineState, fd: int, length: int, offset: int, shared: int) ->
     Left out: addresses; mappings of more pages than a file may have
     """
     row = fdget(m, fd)
-    yield Step("mmap", "mmap of {length} byte(s) at {offset}.", length=length, offset=offset)
+    yield Step("mmap", "The program maps {length:byte} at {offset}.", length=length, offset=offset)
     if row is None:
         return -EBADF
     if length <= 0 or offset < 0 or offset % m.page_size:
@@ -47,7 +48,7 @@ def sys_mmap(m: MachineState, fd: int, length: int, offset: int, shared: int) ->
     m.vma.used[vma], m.vma.ino[vma], m.vma.pages[vma] = 1, m.file.ino[row], pages
     m.vma.pgoff[vma], m.vma.shared[vma] = offset // m.page_size, shared
     m.inode.nlink[m.file.ino[row]] += 1
-    yield Step("mapped", "Mapping {vma}: {pages} page(s).", vma=vma, pages=pages)
+    yield Step("mapped", "Mapping {vma} has {pages:page}.", vma=vma, pages=pages)
     return vma
 
 
@@ -86,10 +87,10 @@ def access(m: MachineState, vma: int, start: int, count: int, data: bytes | None
         room = min(m.page_size - offset, count - done)
         if data is None:
             out += load(m, frame, offset, room)
-            yield Step("load", "The program reads {count} byte(s) of frame {pfn:#x}.", count=room, pfn=frame)
+            yield Step("load", "The program reads {count:byte} of frame {pfn:#x}.", count=room, pfn=frame)
         else:
             store(m, frame, offset, data[done : done + room])
-            yield Step("store", "The program writes {count} byte(s) of frame {pfn:#x}.", count=room, pfn=frame)
+            yield Step("store", "The program writes {count:byte} of frame {pfn:#x}.", count=room, pfn=frame)
         done += room
     return bytes(out), -1
 
@@ -107,7 +108,7 @@ def sys_mincore(m: MachineState, vma: int) -> Path[list[int]]:
         entry = page_cache.load(m, m.vma.ino[vma], m.vma.pgoff[vma] + page)
         cached = entry >= 0 and test_flag(m, entry, PG_uptodate)
         found.append(int(load_pte(m, vma, page) is not NONE or cached))
-    yield Step("mincore", "{count} page(s) are in memory.", count=sum(found))
+    yield Step("mincore", "{count:page} in memory.", count=sum(found))
     return found
 
 
@@ -135,6 +136,7 @@ def sys_madvise(m: MachineState, vma: int, option: int, start: int, length: int)
         mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE
         return (yield from shmem_fallocate(m, ino, mode, offset, (last - first + 1) * size))
     if option == MADV_COLLAPSE:
+        yield from lru_add_drain(m)
         return (yield from collapse_file(m, ino, offset // size))
     if option == MADV_HWPOISON:
         frame = yield from handle_mm_fault(m, vma, first, write=False)

@@ -48,7 +48,7 @@ def sys_ftruncate(m: MachineState, fd: int, length: int) -> Path[int]:
     Left out: rlimits
     """
     row = fdget(m, fd)
-    yield Step("ftruncate", "ftruncate to {length} bytes.", length=length)
+    yield Step("ftruncate", "The program sets the size to {length:byte}.", length=length)
     if length < 0:
         return -EINVAL
     if row is None:
@@ -58,7 +58,7 @@ def sys_ftruncate(m: MachineState, fd: int, length: int) -> Path[int]:
         return -EFBIG
     yield from inode_lock(m, ino)
     error = yield from shmem_truncate(m, ino, length)
-    inode_unlock(m, ino)
+    yield from inode_unlock(m, ino)
     return error
 
 
@@ -71,7 +71,13 @@ def sys_fallocate(m: MachineState, fd: int, mode: int, offset: int, length: int)
     Left out: the modes that shmem refuses
     """
     row = fdget(m, fd)
-    yield Step("fallocate", "fallocate of {length} byte(s) at {offset}.", offset=offset, length=length, mode=mode)
+    yield Step(
+        "fallocate",
+        "The program asks for {length:byte} of space at {offset}, mode {mode}.",
+        offset=offset,
+        length=length,
+        mode=mode,
+    )
     if row is None:
         return -EBADF
     if offset < 0 or length <= 0:

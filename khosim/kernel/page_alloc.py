@@ -26,9 +26,9 @@ def alloc_pages(m: MachineState, order: int, movable: int) -> Path[int | None]:
 
     Kernel:   mm/page_alloc.c, __alloc_pages(), rmqueue(), prep_new_page()
     Locks:    zone->lock, held for the whole step
-    Left out: zones, watermarks, reclaim on failure, migrate types other than MOVABLE and CMA
+    Left out: zones, watermarks, reclaim on failure, migrate types other than MOVABLE and CMA, their per-CPU lists
     """
-    pfn = take_block(m, order, cma=False) if order else pcp_take(m, cma=bool(movable))
+    pfn = pcp_take(m, cma=True) if movable and not order else take_block(m, order, cma=False)
     if pfn is None:
         yield Step("alloc_fail", "No frame is free.")
         return None
@@ -105,8 +105,9 @@ def folio_put(m: MachineState, folio: int, count: int = 1) -> Path[None]:
     Left out: memcg uncharge
     """
     m.page.refcount[folio] -= count
-    yield Step("folio_put", "Frame {pfn:#x} loses a reference.", pfn=folio)
-    if m.page.refcount[folio]:
+    left = m.page.refcount[folio]
+    yield Step("folio_put", "A reference to frame {pfn:#x} is dropped; {left} left.", pfn=folio, left=left)
+    if left:
         return
     if test_flag(m, folio, PG_lru):
         list_del(m, folio)

@@ -42,7 +42,7 @@ def find_get_entries(m: MachineState, ino: int, start: int, end: int, sweep: int
                 yield from folio_put(m, entry)
                 continue
         batch.append((index, entry))
-    yield Step("batch", "{count} page(s) of the range are in the page cache.", count=len(batch), sweep=sweep)
+    yield Step("batch", "{count:page} of the range found in the page cache.", count=len(batch), sweep=sweep)
     return batch
 
 

@@ -31,7 +31,7 @@ def sys_pread64(m: MachineState, fd: int, count: int, pos: int) -> Path[Read]:
     Left out: -
     """
     row = fdget(m, fd)
-    yield Step("pread", "pread of {count} byte(s) at {pos}.", count=count, pos=pos)
+    yield Step("pread", "The program reads {count:byte} at {pos}.", count=count, pos=pos)
     if pos < 0:
         return b"", -EINVAL
     if row is None:
@@ -50,7 +50,7 @@ def sys_splice(m: MachineState, fd: int, count: int, pos: int) -> Path[Read]:
     Left out: the pipe itself
     """
     row = fdget(m, fd)
-    yield Step("sys_splice", "splice of {count} byte(s) at {pos}.", count=count, pos=pos)
+    yield Step("sys_splice", "The program splices {count:byte} at {pos} into a pipe.", count=count, pos=pos)
     if row is None:
         return b"", -EBADF
     if pos < 0:
@@ -84,7 +84,7 @@ def sys_pwrite64(m: MachineState, fd: int, count: int, data: bytes, pos: int) ->
     Left out: -
     """
     row = fdget(m, fd)
-    yield Step("pwrite", "pwrite of {count} byte(s) at {pos}.", count=count, pos=pos)
+    yield Step("pwrite", "The program writes {count:byte} at {pos}.", count=count, pos=pos)
     if pos < 0:
         return -EINVAL
     if row is None:

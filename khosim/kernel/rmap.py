@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from khosim.kernel.page_alloc import folio_put
 from khosim.state.machine import MachineState
 from khosim.state.mem_map import PG_dirty, folio_nr_pages, page_folio, set_flag
@@ -35,20 +37,19 @@ def zap_pte(m: MachineState, vma: int, page: int) -> Path[None]:
 
 
 @path
-def unmap_mapping_range(m: MachineState, ino: int, first: int, last: int) -> Path[None]:
-    """Unmap the pages first..last of a file (last -1: to the end) from every mapping of it, private copies too.
+def unmap_mapping_range(m: MachineState, ino: int, first: int, last: int, *, even_cows: bool) -> Path[None]:
+    """Unmap the pages first..last of a file (last -1: to the end) from every mapping of it.
 
-    Kernel:   mm/memory.c, unmap_mapping_range()
+    `even_cows`: private copies too, as truncation does; a punched hole leaves the program its own copy.
+
+    Kernel:   mm/memory.c, unmap_mapping_range(), should_zap_cows()
     Locks:    i_mmap_rwsem, page table locks
     Left out: -
     """
-    for vma in range(len(m.vma.used)):
-        if not m.vma.used[vma] or m.vma.ino[vma] != ino:
-            continue
-        for page in range(m.vma.pages[vma]):
-            index = m.vma.pgoff[vma] + page
-            if first <= index and (last < 0 or index <= last):
-                yield from zap_pte(m, vma, page)
+    for vma, page in mapped_pages(m, ino, first, last):
+        pte = load_pte(m, vma, page)
+        if even_cows or pte is POISON or m.page.mapping[page_folio(m, pte.pfn)]:
+            yield from zap_pte(m, vma, page)
 
 
 @path
@@ -60,4 +61,18 @@ def unmap_mapping_folio(m: MachineState, folio: int) -> Path[None]:
     Left out: -
     """
     index = m.page.index[folio]
-    yield from unmap_mapping_range(m, m.page.mapping[folio] - 1, index, index + folio_nr_pages(m, folio) - 1)
+    for vma, page in mapped_pages(m, m.page.mapping[folio] - 1, index, index + folio_nr_pages(m, folio) - 1):
+        pte = load_pte(m, vma, page)
+        if pte is not POISON and page_folio(m, pte.pfn) == folio:
+            yield from zap_pte(m, vma, page)
+
+
+def mapped_pages(m: MachineState, ino: int, first: int, last: int) -> Iterator[tuple[int, int]]:
+    """(mapping, page of the mapping) of all that is mapped from the pages first..last of a file (last -1: to the end)."""
+    for vma in range(len(m.vma.used)):
+        if not m.vma.used[vma] or m.vma.ino[vma] != ino:
+            continue
+        for page in range(m.vma.pages[vma]):
+            index = m.vma.pgoff[vma] + page
+            if first <= index and (last < 0 or index <= last) and load_pte(m, vma, page) is not NONE:
+                yield vma, page

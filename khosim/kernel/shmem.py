@@ -60,7 +60,7 @@ def shmem_add_to_page_cache(m: MachineState, ino: int, folio: int, index: int, e
     folio_get(m, folio, count)
     m.page.mapping[folio] = mapping_of(ino)
     m.page.index[folio] = index
-    yield Step("add_ref", "Frame {pfn:#x} is tied to page {index} and gets the cache's reference.", pfn=folio,
+    yield Step("add_ref", "Frame {pfn:#x} belongs to page {index} and gets the cache's reference.", pfn=folio,
                index=index)  # fmt: skip
     if any(page_cache.load(m, ino, place) != expected for place in range(index, index + count)):
         m.page.mapping[folio] = 0
@@ -82,7 +82,13 @@ def shmem_alloc_and_add_folio(m: MachineState, ino: int, index: int, order: int,
     Locks:    the folio lock, taken without atomics: nobody else is believed to see the folio
     Left out: memcg charge, orders other than 0 and one huge order, shrinking huge folios when blocks run out
     """
-    yield Step("alloc_and_add", "Page {index} is to be brought in.", index=index, sgp=sgp, order=order)
+    yield Step(
+        "alloc_and_add",
+        "Page {index} is not in the page cache; it must be brought in.",
+        index=index,
+        sgp=sgp,
+        order=order,
+    )
     if m.inode.kho[ino]:
         folio = yield from shmem_alloc_kho_folio(m, ino, index, sgp)
         if folio < 0:
@@ -97,7 +103,7 @@ def shmem_alloc_and_add_folio(m: MachineState, ino: int, index: int, order: int,
             return -ENOMEM
         folio = got
     set_flag(m, folio, PG_locked | PG_swapbacked)
-    yield Step("set_locked", "Frame {pfn:#x} is locked, without looking whether it was.", pfn=folio)
+    yield Step("set_locked", "Frame {pfn:#x} is locked without a test.", pfn=folio)
     error = yield from shmem_add_to_page_cache(m, ino, folio, index, page_cache.EMPTY)
     if not error:
         error = yield from shmem_inode_acct_blocks(m, ino, folio_nr_pages(m, folio))
@@ -205,6 +211,7 @@ def shmem_get_folio_gfp(m: MachineState, ino: int, index: int, sgp: int, vma: in
             if uffd == VM_UFFD_MISSING:
                 return None, 0, (yield from handle_userfault(m, vma, index))
             order = m.config.huge_order if m.shmem_huge else 0
+            order = order if index | ((1 << order) - 1) < m.file_pages else 0
         error = yield from shmem_alloc_and_add_folio(m, ino, index, order, sgp)
         if order and error < 0 and error != -EEXIST:
             error = yield from shmem_alloc_and_add_folio(m, ino, index, 0, sgp)

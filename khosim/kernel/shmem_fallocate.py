@@ -39,7 +39,7 @@ def shmem_punch_hole(m: MachineState, ino: int, offset: int, length: int) -> Pat
     shmem_falloc_window(m, ino, PUNCHING, first, after)
     yield Step("punch", "Faults on the range wait from now on.", first=first, after=after)
     if after > first:
-        yield from unmap_mapping_range(m, ino, first, after - 1)
+        yield from unmap_mapping_range(m, ino, first, after - 1, even_cows=False)
     yield from shmem_truncate_range(m, ino, offset, offset + length - 1)
     shmem_falloc_window(m, ino, NOTHING, 0, 0)
     yield Step("punched", "The hole is punched.")
@@ -96,5 +96,5 @@ def shmem_fallocate(m: MachineState, ino: int, mode: int, offset: int, length: i
         shmem_falloc_window(m, ino, NOTHING, 0, 0)
         if not error and not mode & FALLOC_FL_KEEP_SIZE and offset + length > m.inode.i_size[ino]:
             yield from i_size_write(m, ino, offset + length)
-    inode_unlock(m, ino)
+    yield from inode_unlock(m, ino)
     return error

@@ -55,7 +55,7 @@ def shmem_write_end(m: MachineState, ino: int, pos: int, copied: int, folio: int
         yield from i_size_write(m, ino, pos + copied)
         if m.inode.kho[ino]:
             set_kho_i_size(m, m.inode.kho[ino], m.inode.i_size[ino])
-            yield Step("kho_i_size", "The KHO inode remembers {size} bytes.", size=pos + copied)
+            yield Step("kho_i_size", "The KHO inode now says {size:byte}.", size=pos + copied)
     if not test_flag(m, folio, PG_uptodate):
         start = pos - m.page.index[folio] * m.page_size
         for page in range(folio_nr_pages(m, folio)):
@@ -93,9 +93,9 @@ def shmem_file_write_iter(m: MachineState, ino: int, pos: int, count: int, data:
         room = folio_nr_pages(m, folio) * m.page_size - offset
         chunk = data[done : min(done + room, count)]
         store(m, folio, offset, chunk)
-        yield Step("copy_in", "{count} byte(s) of page {index} are written.", count=len(chunk), index=index, pfn=folio)
+        yield Step("copy_in", "{count:byte} copied into page {index}.", count=len(chunk), index=index, pfn=folio)
         done += yield from shmem_write_end(m, ino, pos + done, len(chunk), folio)
-    inode_unlock(m, ino)
+    yield from inode_unlock(m, ino)
     return done or error
 
 
@@ -127,13 +127,15 @@ def shmem_file_read_iter(m: MachineState, ino: int, pos: int, count: int) -> Pat
         room = min(m.page_size - offset, m.inode.i_size[ino] - pos, count - len(out))
         if folio is None:
             out += bytes(max(room, 0))
-            yield Step("copy_zeroes", "Page {index} is a hole: {count} zeroes.", index=index, count=max(room, 0))
+            yield Step(
+                "copy_zeroes", "Page {index} is a hole: {count:zero byte} copied out.", index=index, count=max(room, 0)
+            )
         else:
             if not offset:
                 folio_mark_accessed(m, folio)
             out += load(m, page, offset, max(room, 0))
             yield Step(
-                "copy_out", "{count} byte(s) of page {index} are read.", index=index, count=max(room, 0), pfn=page
+                "copy_out", "{count:byte} copied out of page {index}.", index=index, count=max(room, 0), pfn=page
             )
             yield from folio_put(m, folio)
         pos += max(room, 0)
@@ -191,5 +193,5 @@ def shmem_file_llseek(m: MachineState, ino: int, offset: int, whence: int) -> Pa
     """
     yield from inode_lock(m, ino)
     found = yield from mapping_seek_hole_data(m, ino, offset, m.inode.i_size[ino], whence)
-    inode_unlock(m, ino)
+    yield from inode_unlock(m, ino)
     return found

@@ -63,7 +63,7 @@ def shmem_alloc_folio(m: MachineState, index: int, order: int) -> Path[int | Non
         return None
     for frame in range(folio, folio + (1 << order)):
         fill(m, frame, FRESH)
-    yield Step("new_folio", "Frame {pfn:#x} still reads what its last owner left.", pfn=folio, index=index, order=order)
+    yield Step("new_folio", "Frame {pfn:#x} still holds its last owner's bytes.", pfn=folio, index=index, order=order)
     return folio
 
 

@@ -36,11 +36,11 @@ def shmem_inode_acct_blocks(m: MachineState, ino: int, pages: int) -> Path[int]:
     Left out: the mount's size limit (the kernel's own mount has none), quota
     """
     if m.overcommit_memory == STRICT and m.used_pages + pages > m.commit_limit:
-        yield Step("acct_fail", "Strict overcommit grants no {pages} page(s).", pages=pages)
+        yield Step("acct_fail", "Strict overcommit does not grant {pages:page}.", pages=pages)
         return -ENOSPC
     m.used_pages += pages
     m.inode.pages[ino] += pages
-    yield Step("acct", "{pages} page(s) are charged to the file.", pages=pages)
+    yield Step("acct", "{pages:page} charged to the file.", pages=pages)
     return 0
 
 
@@ -66,7 +66,7 @@ def shmem_recalc_inode(m: MachineState, ino: int, alloced: int, swapped: int) ->
         m.inode.alloced[ino] -= freed
         shmem_inode_unacct_blocks(m, ino, freed)
     if alloced or swapped or freed > 0:
-        yield Step("recalc", "The file has {pages} page(s).", pages=m.inode.alloced[ino])
+        yield Step("recalc", "The file now counts {pages:page}.", pages=m.inode.alloced[ino])
 
 
 @path

@@ -202,11 +202,11 @@ def shmem_truncate(m: MachineState, ino: int, size: int) -> Path[int]:
     if size <= old:
         hole = -(-size // m.page_size)
         if old > hole * m.page_size:
-            yield from unmap_mapping_range(m, ino, hole, -1)
+            yield from unmap_mapping_range(m, ino, hole, -1, even_cows=True)
         if m.inode.alloced[ino]:
             yield from shmem_truncate_range(m, ino, size, FOREVER)
         if old > hole * m.page_size:
-            yield from unmap_mapping_range(m, ino, hole, -1)
+            yield from unmap_mapping_range(m, ino, hole, -1, even_cows=True)
     return 0
 
 

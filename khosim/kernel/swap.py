@@ -32,7 +32,7 @@ def folio_add_lru(m: MachineState, folio: int) -> Path[None]:
     folio_get(m, folio)
     m.lru_add[m.lru_pending] = folio
     m.lru_pending += 1
-    yield Step("lru_add", "Frame {pfn:#x} waits to join the LRU.", pfn=folio)
+    yield Step("lru_add", "Frame {pfn:#x} is queued for the LRU.", pfn=folio)
     if m.lru_pending == len(m.lru_add) or m.page.order[folio]:
         yield from lru_add_drain(m)
 
@@ -53,7 +53,7 @@ def lru_add_drain(m: MachineState) -> Path[None]:
         set_flag(m, folio, PG_lru)
         list_add(m, folio, lru_head(m))
     m.lru_pending = 0
-    yield Step("lru_drain", "{count} folio(s) join the LRU.", count=count)
+    yield Step("lru_drain", "{count:queued folio} joined the LRU.", count=count)
     yield from folios_put(m, batch)
 
 

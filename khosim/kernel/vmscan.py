@@ -5,7 +5,7 @@ from __future__ import annotations
 from khosim.kernel.filemap import __filemap_remove_folio, filemap_release_folio
 from khosim.kernel.huge_memory import split_folio
 from khosim.kernel.locks import folio_trylock, folio_unlock
-from khosim.kernel.page_alloc import folio_get, folio_put, free_pages
+from khosim.kernel.page_alloc import folio_get, folio_put
 from khosim.kernel.rmap import unmap_mapping_folio
 from khosim.kernel.shmem_swap import shmem_writepage
 from khosim.state.lists import list_add, list_del, list_walk, lru_head
@@ -47,11 +47,16 @@ def folio_putback_lru(m: MachineState, folio: int) -> Path[None]:
     yield from folio_put(m, folio)
 
 
+def is_page_cache_freeable(m: MachineState, folio: int) -> bool:
+    """Whether a folio is in a page cache still, and only that and the caller hold it (mm/vmscan.c)."""
+    return m.page.mapping[folio] != 0 and m.page.refcount[folio] == 1 + folio_nr_pages(m, folio)
+
+
 @path
 def reclaim_folio(m: MachineState, folio: int) -> Path[int]:
     """Try to free one folio; how many were freed (1 or 0).
 
-    Kernel:   mm/vmscan.c, shrink_folio_list() for one folio, __remove_mapping()
+    Kernel:   mm/vmscan.c, shrink_folio_list() for one folio, pageout(), __remove_mapping()
     Locks:    folio lock
     Left out: age, writeback; of a large folio that is split only the first page is swapped
     """
@@ -66,20 +71,20 @@ def reclaim_folio(m: MachineState, folio: int) -> Path[int]:
     if test_flag(m, folio, PG_dirty):
         whole = m.swap_enabled and m.page.order[folio]
         if not (whole and (yield from split_folio(m, m.page.mapping[folio] - 1, folio))):
-            gone = yield from shmem_writepage(m, folio)
-    elif m.page.refcount[folio] == 1 + folio_nr_pages(m, folio):
+            gone = is_page_cache_freeable(m, folio) and (yield from shmem_writepage(m, folio))
+    else:
         yield from filemap_release_folio(m, folio)
-        yield from __filemap_remove_folio(m, folio)
-        m.page.refcount[folio] -= folio_nr_pages(m, folio)
-        yield Step("reclaim", "Clean frame {pfn:#x} leaves its file; nobody tells the block list.", pfn=folio)
-        gone = True
+        gone = is_page_cache_freeable(m, folio)
+        if gone:
+            yield from __filemap_remove_folio(m, folio)
+            m.page.refcount[folio] -= folio_nr_pages(m, folio)
+            yield Step("reclaim", "Clean frame {pfn:#x} leaves its file; nobody tells the block list.", pfn=folio)
     if not gone:
         folio_unlock(m, folio)
         yield from folio_putback_lru(m, folio)
         return 0
     clear_flag(m, folio, PG_locked | PG_active)
-    m.page.refcount[folio] = 0
-    yield from free_pages(m, folio)
+    yield from folio_put(m, folio)
     return 1
 
 

@@ -152,6 +152,13 @@ class Run:
             if task.retried is True and not task.done:
                 task.retried = None
 
+    def end_others(self, name: str) -> None:
+        """End every task but one, wherever it is: its machine is no more."""
+        for other, task in self.tasks.items():
+            if other != name and not task.done:
+                task.path.close()
+                task.done, task.parked = True, None
+
     def stuck(self) -> Exception:
         """Why no task can go on though not all are done."""
         reasons = []

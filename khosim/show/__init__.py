@@ -13,11 +13,15 @@ from khosim.show.text import plain, state_table, transcript
 __all__ = ["document", "fallback", "mimebundle", "plain", "state_table", "states", "stepper", "transcript"]
 
 
-def stepper(history: History, file: str | None = None, t: int = 0) -> Any:
-    """Return the widget that steps through `history`, seen from `file`, opened at `t`. Needs anywidget."""
+def stepper(history: History, file: str | None = None, t: int | None = None) -> Any:
+    """Return the widget that steps through `history`, seen from `file`, opened at `t`. Needs anywidget.
+
+    Without `t` it opens where the history says: at its `start`, else before the first step.
+    """
     from khosim.show.widget import Stepper
 
-    return Stepper(document=document(history, file), t=t)
+    drawn = document(history, file)
+    return Stepper(document=drawn, t=drawn.get("start", 0) if t is None else t)
 
 
 def mimebundle(history: History) -> dict[str, Any]:
@@ -31,6 +35,6 @@ def mimebundle(history: History) -> dict[str, Any]:
         return bundle
     from khosim.show.widget import Stepper
 
-    found = Stepper(document=drawn)._repr_mimebundle_()
+    found = Stepper(document=drawn, t=drawn.get("start", 0))._repr_mimebundle_()
     data = found[0] if isinstance(found, tuple) else found or {}
     return {**data, **bundle}

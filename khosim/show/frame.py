@@ -3,12 +3,14 @@
 A document is JSON-able: the first state as runs, then for each step only what changed, the sentence, the call
 stack and the verdicts. `states` rebuilds every state from it, as the stepper's `decode` does in JavaScript.
 
-    {"schema": "khosim/1", "title", "file", "digest", "machine": {...}, "invariants": [names],
+    {"schema": "khosim/1", "title", "file", "digest", "machine": {...}, "invariants": [[name, statement], ...],
      "planes": [[name, runs], ...],          runs: value, length, value, length ...
      "functions": [{"name", "file", "line", "kernel", "source"}, ...],
      "calls": [[cpu, text, first, last, result], ...], "kexecs": [step, ...],
      "steps": [{"d": [[plane, start, length, value, ...], ...], "say", "cpu",
-                "stack": [keep, function, line, ...], "bad": [violated, ...], "warn": 1}, ...]}
+                "stack": [keep, function, line, ...], "bad": [violated, ...], "pending": [number of an invariant, ...],
+                "warn": 1}, ...],
+     "start": the step to open at, if it is not 0}
 
 What is missing in a step is as it was in the step before, except `d` and `warn`. A stack keeps its outermost
 `keep` frames. The plane "bytes" carries text pieces instead of runs. Both codes are in `khosim.show.runs`.
@@ -27,7 +29,7 @@ import numpy as np
 
 from khosim.run.history import History, Moment
 from khosim.show import source
-from khosim.show.lamps import NAMES, lamps
+from khosim.show.lamps import NAMES, STATEMENTS, Rail, rails, returns
 from khosim.show.picture import PLANES, Picture, name_of, picture
 from khosim.show.runs import apply, change, pack, splice, text_change, unpack
 from khosim.show.words import shown_bytes
@@ -60,6 +62,7 @@ class State:
     cpu: str
     stack: Stack
     bad: tuple[str, ...]
+    pending: tuple[str, ...]
     warn: bool
 
 
@@ -69,26 +72,28 @@ def document(history: History, file: str | None = None) -> Document:
     first = picture(history[0].snapshot, name)
     functions: list[Document] = []
     steps = list(_steps(history, name, functions))
+    start = int(getattr(history, "start", 0))
     return {
         "schema": SCHEMA,
         "title": history.title,
         "file": name,
         "digest": history.digest,
         "machine": _machine(history[0].snapshot),
-        "invariants": list(NAMES),
+        "invariants": [list(pair) for pair in STATEMENTS.items()],
         "planes": [[plane, pack(first[plane])] for plane in PLANES],
         "functions": functions,
-        "calls": [[who(c.task), c.text, c.first, c.last, result_words(c.result)] for c in history.calls],
+        "calls": _calls(history),
         "kexecs": [int(t) for t in history.kexecs],
         "failure": failure(history),
         "steps": steps,
+        **({"start": start} if start else {}),
     }
 
 
 def states(doc: Document) -> Iterator[State]:
     """Rebuild every moment of a document, in order: the inverse of `document` for all that is drawn."""
     planes: Picture = {name: unpack(runs) for name, runs in doc["planes"]}
-    say, cpu, bad = "", "", ()
+    say, cpu, bad, pending = "", "", (), ()
     stack: Stack = ()
     for t, step in enumerate(doc["steps"]):
         planes = dict(planes)
@@ -97,9 +102,11 @@ def states(doc: Document) -> Iterator[State]:
             planes[name] = splice(planes[name], runs) if plane == TEXT else apply(planes[name], runs)
         say, cpu = step.get("say", say), step.get("cpu", cpu)
         bad = tuple(step.get("bad", bad))
+        if "pending" in step:
+            pending = tuple(doc["invariants"][number][0] for number in step["pending"])
         if "stack" in step:
             stack = _grow(stack, step["stack"], doc["functions"])
-        yield State(t, planes, say, cpu, stack, bad, "warn" in step)
+        yield State(t, planes, say, cpu, stack, bad, pending, "warn" in step)
 
 
 def file_of(history: History) -> str:
@@ -139,12 +146,12 @@ def failure(history: History) -> str:
 
 def _steps(history: History, file: str, functions: list[Document]) -> Iterator[Document]:
     numbers: dict[CodeType, int] = {}
-    before, old = picture(history[0].snapshot, file), Document()
+    before, old = picture(history[0].snapshot, file), Document(pending=[])
     stack: Stack = ()
-    for moment, bad in zip(history, lamps(history), strict=True):
+    for moment, rail in zip(history, rails(history), strict=True):
         after = picture(moment.snapshot, file)
         step = Document(d=d) if (d := _changes(before, after)) else Document()
-        new = _words(moment, bad)
+        new = _words(moment, rail)
         step.update((key, value) for key, value in new.items() if old.get(key) != value)
         if (found := kernel_stack(moment)) != stack:
             step["stack"] = _stack(stack, moment, numbers, functions)
@@ -155,9 +162,15 @@ def _steps(history: History, file: str, functions: list[Document]) -> Iterator[D
         yield step
 
 
-def _words(moment: Moment, bad: tuple[str, ...]) -> Document:
+def _words(moment: Moment, rail: Rail) -> Document:
     say = moment.step.sentence if moment.step is not None else ""
-    return {"say": say, "cpu": who(moment.task) if moment.step else "", "bad": list(bad)}
+    pending = [NAMES.index(name) for name in rail.pending]
+    return {"say": say, "cpu": who(moment.task) if moment.step else "", "bad": list(rail.bad), "pending": pending}
+
+
+def _calls(history: History) -> list[list[int | str]]:
+    calls = zip(history.calls, returns(history), strict=True)
+    return [[who(c.task), c.text, c.first, end, result_words(c.result)] for c, end in calls]
 
 
 def _changes(before: Picture, after: Picture) -> list[list[int | str]]:
@@ -200,7 +213,7 @@ def result_words(result: object) -> str:
     """Return what a call returned as a reader sees it: a number, an errno's name, bytes; "" for the rest."""
     match result:
         case (bytes() as data, 0) | (bytes() as data):
-            return f"{len(data)} bytes, which {shown_bytes(data)}" if data else "no bytes"
+            return f"{len(data)} byte{'s' * (len(data) > 1)}, which {shown_bytes(data)}" if data else "no bytes"
         case (_, int() as number) | (int() as number):
             return f"-{errorcode.get(-number, -number)}" if number < 0 else str(number)
     return ""

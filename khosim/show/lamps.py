@@ -1,30 +1,59 @@
-"""Which invariants are violated, moment by moment."""
+"""The lamps of the rail: which invariants are violated at a moment, and which are broken within a call."""
 
 from __future__ import annotations
 
-from khosim.run.history import History
+from typing import NamedTuple
+
+from khosim.run.history import History, Moment
 from khosim.state.invariants import INVARIANTS, violations
 
-__all__ = ["NAMES", "lamps"]
+__all__ = ["NAMES", "STATEMENTS", "Rail", "lamps", "rails", "returns"]
 
 NAMES = tuple(INVARIANTS)
 """The lamps of the rail, in order."""
+STATEMENTS = {name: " ".join((holds.__doc__ or "").split()) for name, holds in INVARIANTS.items()}
+"""What each lamp stands for, in full."""
+
+
+class Rail(NamedTuple):
+    """The lamps at one moment: `bad` as "Name: what is wrong", `pending` as names. The others hold."""
+
+    bad: tuple[str, ...]
+    pending: tuple[str, ...]
 
 
 def lamps(history: History) -> list[tuple[str, ...]]:
-    """What is violated at each moment, as "Name: what is wrong".
+    """What is violated at each moment, as "Name: what is wrong"; see `rails`."""
+    return [rail.bad for rail in rails(history)]
 
-    A new violation counts once the call it began in has returned, for in the middle of one much is broken that is
-    whole again a step later; an old one goes out as soon as it is mended.
+
+def rails(history: History) -> list[Rail]:
+    """The lamps at each moment.
+
+    What breaks within a call is pending until that call has returned, for in the middle of one much is broken that
+    is whole again a step later; then it is violated. A lamp goes out as soon as all is mended.
     """
-    rests = {0, *(call.last for call in history.calls)}
-    found: list[tuple[str, ...]] = []
+    ends, found = returns(history), []
+    counts: dict[str, int] = {}  # a broken name -> the moment from which it is a violation
     for moment in history:
         now = tuple(violations(moment.snapshot))
-        ends = moment.t in rests or moment.t == len(history) - 1
-        lit = {_name(words) for words in found[-1]} if found else set()
-        found.append(now if ends else tuple(words for words in now if _name(words) in lit))
+        names = dict.fromkeys(map(_name, now))
+        counts = {name: counts.get(name, _end(moment, ends)) for name in names}
+        told = {name for name in names if moment.t >= counts[name]}
+        bad = tuple(words for words in now if _name(words) in told)
+        found.append(Rail(bad, tuple(name for name in names if name not in told)))
     return found
+
+
+def returns(history: History) -> list[int]:
+    """The last moment of each call; of one that never returned, the history's."""
+    ran = {moment.call for moment in history}
+    died = (call.last < call.first and number in ran for number, call in enumerate(history.calls))
+    return [len(history) - 1 if dead else call.last for dead, call in zip(died, history.calls, strict=True)]
+
+
+def _end(moment: Moment, ends: list[int]) -> int:
+    return moment.t if moment.call is None else ends[moment.call]
 
 
 def _name(words: str) -> str:

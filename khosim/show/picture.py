@@ -42,7 +42,7 @@ BYTES_LIMIT = 1 << 16  # machines with more memory than this are drawn without t
 
 
 class Verdict(IntEnum):
-    """What page cache and block list say of one block, together."""
+    """What page cache and block list say of one block, together. UNKNOWN: there is a list, and nobody found it yet."""
 
     HOLE = 0
     CACHED = 1
@@ -52,6 +52,7 @@ class Verdict(IntEnum):
     UNLISTED = 5
     DISAGREE = 6
     STALE = 7
+    UNKNOWN = 8
 
 
 OURS = (Role.CACHED, Role.FRESH, Role.HELD, Role.STALE)
@@ -87,6 +88,7 @@ def picture(snapshot: Snapshot, file: str) -> Picture:
     flags = _folio_flags(snapshot)
     cache, blocks = _cache(snapshot, ino), _blocks(snapshot, kho)
     role = _roles(snapshot, cache, blocks, flags)
+    nblocks = -1 if _lost(snapshot) else snapshot.config.nblocks if kho else 0
     return {
         "role": role,
         "holds": _holds(snapshot.config.frames, cache, blocks),
@@ -97,10 +99,15 @@ def picture(snapshot: Snapshot, file: str) -> Picture:
         "maps": page["mapcount"].astype(np.int64),
         "cache": cache,
         "blocks": blocks,
-        "verdict": _verdicts(cache, blocks, role, snapshot.config.nblocks if kho else 0),
+        "verdict": _verdicts(cache, blocks, role, nblocks),
         "sizes": _sizes(snapshot, ino, kho),
-        "bytes": _bytes(snapshot.arrays["phys"], role),
+        "bytes": _bytes(snapshot.arrays["phys"], role, _lost(snapshot)),
     }
+
+
+def _lost(snapshot: Snapshot) -> bool:
+    """Whether a later kernel has not found the handover yet: it can tell no frame from another, nor read a list."""
+    return snapshot.boots > 1 and not snapshot.fdt_phys
 
 
 def _folio_flags(snapshot: Snapshot) -> Row:
@@ -155,7 +162,12 @@ def _holds(frames: int, cache: Row, blocks: Row) -> Row:
 
 
 def _verdicts(cache: Row, blocks: Row, role: Row, nblocks: int) -> Row:
-    """Judge each block; the first `nblocks` must be listed if they are cached (0: there is no block list)."""
+    """Judge each block; the first `nblocks` must be listed if they are cached.
+
+    0: there is no block list; -1: nobody has found it yet.
+    """
+    if nblocks < 0:
+        return np.full(cache.size, int(Verdict.UNKNOWN), np.int64)
     inside = (blocks >= 0) & (blocks < role.size)
     held = inside & (role[np.where(inside, blocks, 0)] == Role.HELD)
     cached = cache >= 0
@@ -190,8 +202,11 @@ def _sizes(snapshot: Snapshot, ino: int, kho: int) -> Row:
     return np.array([row["i_size"], mirror, row["nrpages"], row["alloced"], row["swapped"], ino], np.int64)
 
 
-def _bytes(phys: NDArray[np.uint8], role: Row) -> Row:
-    """The bytes of this file's frames, the rest as zeros: a small machine shows what its pages say."""
+def _bytes(phys: NDArray[np.uint8], role: Row, lost: bool) -> Row:
+    """The bytes of this file's frames, the rest as zeros: a small machine shows what its pages say.
+
+    Of a `lost` one, the bytes of every unclaimed frame: they are there before anybody knows whose they are.
+    """
     if phys.size > BYTES_LIMIT:
         return np.zeros(0, np.int64)
-    return (phys * np.isin(role, OURS)[:, None]).astype(np.int64).ravel()
+    return (phys * np.isin(role, (*OURS, Role.UNCLAIMED) if lost else OURS)[:, None]).astype(np.int64).ravel()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from textwrap import TextWrapper
 
 import numpy as np
 
@@ -32,7 +33,7 @@ ROLE_WORDS = {
     Role.HELD: "held",
     Role.STALE: "STALE",
     Role.OTHER: "another owner",
-    Role.UNCLAIMED: "not claimed yet",
+    Role.UNCLAIMED: "unclaimed",
 }
 VERDICT_WORDS = {
     Verdict.HOLE: "hole",
@@ -43,9 +44,12 @@ VERDICT_WORDS = {
     Verdict.UNLISTED: "UNLISTED: lost at kexec",
     Verdict.DISAGREE: "DISAGREE: two frames, one block",
     Verdict.STALE: "STALE: names a frame that is not this file's",
+    Verdict.UNKNOWN: "not found yet",
 }
 HEAD = ("block", "page cache", "block list", "PFN bit", "verdict")
 RULE = 72
+WIDTH = 100
+GLUE = "\N{NO-BREAK SPACE}"
 Functions = tuple[str, ...]
 
 
@@ -68,30 +72,42 @@ def plain(history: History) -> str:
     Whatever bit, block, flag or size differs at any step, the digest differs, so a stored output catches it.
     """
     last = history[len(history) - 1]
-    bad = "".join(f"\nviolated: {words}" for words in lamps(history)[-1])
-    end = f"\n{failure(history)}" if failure(history) else ""
-    return f"{_headline(history)}\n{state_table(last.snapshot, file_of(history) or None)}{bad}{end}"
+    end = [f"violated: {words}" for words in lamps(history)[-1]] + [failure(history)] * bool(failure(history))
+    return "\n".join([
+        *_wrapped([_headline(history)]), state_table(last.snapshot, file_of(history) or None), *_wrapped(end),
+    ])  # fmt: skip
 
 
 def state_table(snapshot: Snapshot, file: str | None = None) -> str:
     """Return one moment as a compact table: sizes, page cache beside block list, frames by owner, PFN bits.
 
-    `file` is the name of the file to look at; None shows memory only.
+    `file` is the name of the file to look at; None shows memory only. No line is longer than `WIDTH`.
     """
     drawn = picture(snapshot, file or "")
-    lines = [sizes_line(drawn, file)] if file else []
+    lines = _wrapped([sizes_line(drawn, file)]) if file else []
     if rows := table_rows(drawn):
         widths = [max(len(row[k]) for row in (HEAD, *rows)) for k in range(len(HEAD))]
         lines += [
             "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in (HEAD, *rows)
         ]
-    return "\n".join([*lines, *memory_lines(drawn)])
+    return "\n".join([*lines, *_wrapped(memory_lines(drawn))])
+
+
+def _wrapped(lines: Iterable[str]) -> list[str]:
+    """Break long lines at spaces, but not within `GLUE`; what goes on is indented."""
+    wrap = TextWrapper(WIDTH, subsequent_indent="    ", break_on_hyphens=False)
+    return [part.replace(GLUE, " ") for line in lines for part in wrap.wrap(line)]
 
 
 def table_rows(drawn: Picture) -> list[tuple[str, ...]]:
     """Return a row of `HEAD` for each block that is not empty in both page cache and block list."""
     used = np.flatnonzero((drawn["cache"] != -1) | (drawn["blocks"] >= 0)).tolist()
     return [_row(drawn, i) for i in used]
+
+
+def _lost(drawn: Picture) -> bool:
+    """Whether this kernel has not found the handover yet."""
+    return bool((drawn["verdict"] == Verdict.UNKNOWN).any())
 
 
 def _row(drawn: Picture, i: int) -> tuple[str, ...]:
@@ -114,21 +130,23 @@ def sizes_line(drawn: Picture, file: str) -> str:
     """Return both sizes of a file and its counts, in bytes and pages."""
     i_size, mirror, nrpages, alloced, swapped, ino = (int(x) for x in drawn["sizes"])
     if ino < 0:
-        return f"{file}: not open" + (f", kho i_size {mirror}" if mirror >= 0 else "")
+        lost = f", its block list {VERDICT_WORDS[Verdict.UNKNOWN]}" if _lost(drawn) else ""
+        return f"{file}: not open" + (f", kho i_size {mirror}" if mirror >= 0 else lost)
     kho = f"kho i_size {mirror}" if mirror >= 0 else "no KHO inode"
     return f"{file}: i_size {i_size}, {kho}, nrpages {nrpages}, alloced {alloced}, swapped {swapped}"
 
 
 def memory_lines(drawn: Picture) -> list[str]:
-    """Return whose each frame is, and which PFN bits are set."""
+    """Return whose each frame is, and which PFN bits are set; `GLUE` holds an owner and its first frame together."""
     role = drawn["role"]
     frames = "; ".join(
-        f"{words} {numbers(np.flatnonzero(role == code).tolist())}"
+        f"{words} {numbers(np.flatnonzero(role == code).tolist())}".replace(" ", GLUE, 1 + words.count(" "))
         for code, words in ROLE_WORDS.items()
         if (role == code).any()
     )
     bits = numbers(np.flatnonzero(drawn["bit"]).tolist())
-    return [f"frames: {frames}", f"PFN bits: {bits or 'none'}"]
+    none = VERDICT_WORDS[Verdict.UNKNOWN] if _lost(drawn) else "none"
+    return [f"frames: {frames}", f"PFN bits: {bits or none}"]
 
 
 def _path(stack: Functions, before: Functions) -> str:

@@ -6,11 +6,11 @@ Pure list work; what is said and checked when a frame changes hands is in `kerne
 from __future__ import annotations
 
 from khosim.state.layout import MAX_ORDER
-from khosim.state.lists import free_area, list_add, list_add_tail, list_del, list_empty, pcp_head
+from khosim.state.lists import free_area, list_add, list_add_tail, list_del, list_empty, list_walk, pcp_head
 from khosim.state.machine import MachineState
 from khosim.state.mem_map import PG_BUDDY, clear_flag, set_flag, test_flag
 
-__all__ = ["free_block", "in_scratch", "pcp_free", "pcp_take", "take_block"]
+__all__ = ["free_block", "in_scratch", "pcp_free", "pcp_take", "take_block", "take_frame"]
 
 
 def in_scratch(m: MachineState, pfn: int) -> int:
@@ -66,8 +66,29 @@ def take_block(m: MachineState, order: int, *, cma: bool) -> int | None:
     return None
 
 
+def take_frame(m: MachineState, pfn: int) -> bool:
+    """Take one particular frame out of the free block it lies in; False if it lies in none (alloc_contig_range())."""
+    for order in range(MAX_ORDER + 1):
+        head = pfn & -(1 << order)
+        if m.page.private[head] != 1 + order or not test_flag(m, head, PG_BUDDY):
+            continue
+        _remove(m, head)
+        for frame in range(head, head + (1 << order)):
+            clear_flag(m, frame, PG_BUDDY)
+        m.nr_free -= 1 << order
+        for smaller in reversed(range(order)):
+            half = head + (1 << smaller)
+            free_block(m, head if pfn >= half else half, smaller)
+            head = half if pfn >= half else head
+        return True
+    return False
+
+
 def pcp_take(m: MachineState, *, cma: bool) -> int | None:
-    """Take one frame: the last freed one, or a batch from the buddy when the per-CPU list is empty."""
+    """Take one frame: the last freed one, or one of a batch from the buddy when the per-CPU list is empty.
+
+    Linux keeps a per-CPU list for each kind of memory; here scratch frames are passed over where they must not be used.
+    """
     head = pcp_head(m)
     if list_empty(m, head):
         for _ in range(m.config.pcp_batch):
@@ -75,16 +96,14 @@ def pcp_take(m: MachineState, *, cma: bool) -> int | None:
             if pfn is None:
                 break
             pcp_free(m, pfn, tail=True)
-        else:
-            cma = False
-        if list_empty(m, head):
-            return None
-    pfn = m.link.next[head]
-    list_del(m, pfn)
-    m.pcp_count -= 1
-    m.nr_free -= 1
-    clear_flag(m, pfn, PG_BUDDY)
-    return pfn
+    for pfn in list_walk(m, head):
+        if cma or not in_scratch(m, pfn):
+            list_del(m, pfn)
+            m.pcp_count -= 1
+            m.nr_free -= 1
+            clear_flag(m, pfn, PG_BUDDY)
+            return pfn
+    return take_block(m, 0, cma=cma)
 
 
 def pcp_free(m: MachineState, pfn: int, *, tail: bool = False) -> None:

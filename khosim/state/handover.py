@@ -223,8 +223,8 @@ def _check_file(m: MachineState, file: KhoFile) -> None:
 
 def _check_bits(m: MachineState, bits: set[int]) -> None:
     for pfn in sorted(bits):
-        if pfn >= m.frames:
-            raise HandoverError(f"the PFN bit of frame {pfn:#x} is set, but memory ends before it")
+        if not 0 < pfn < m.frames:
+            raise HandoverError(f"the PFN bit of frame {pfn:#x} is set, which no kernel gives out")
         if in_scratch(m, pfn) and not m.config.trust_blocks:
             raise HandoverError(f"the PFN bit of frame {pfn:#x} is set, but it lies in scratch memory")
 

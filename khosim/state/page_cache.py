@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from khosim.state.machine import MachineState
 
 __all__ = ["EMPTY", "entries", "is_swap", "load", "store", "store_range", "swap_entry", "swap_slot"]
@@ -46,10 +48,11 @@ def store_range(m: MachineState, ino: int, index: int, count: int, entry: int) -
 
 def entries(m: MachineState, ino: int, start: int, end: int) -> Iterator[tuple[int, int]]:
     """(index, entry) of every slot in use from `start` up to, without, `end`; a large folio counts once."""
-    base = ino * m.file_pages
+    start, end = max(start, 0), max(end, 0)
     last = EMPTY
-    for index in range(max(start, 0), min(end, m.file_pages)):
-        entry = m.slots[base + index]
+    for place in np.flatnonzero(m.arrays["slots"][ino, start:end] != EMPTY).tolist():
+        index = start + place
+        entry = load(m, ino, index)  # the caller may have changed it since
         if entry == EMPTY or (entry >= 0 and entry == last and m.page.order[entry]):
             continue
         last = entry

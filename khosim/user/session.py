@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from khosim.config import MachineConfig
-from khosim.errors import KernelFailure, MachineGone
+from khosim.errors import KernelFailure, MachineGone, UsageError
 from khosim.kernel import kexec
 from khosim.run.history import Call, History
 from khosim.run.scheduler import Choice, Luck, Run, no_luck
@@ -78,6 +78,9 @@ class Session:
             while not run.done and (choice := next(following, None)):
                 run.take(choice)
             return run.finish(luck=luck or self.luck)
+        except UsageError:
+            run.finish(luck=luck or self.luck)  # no lock stays held because of a reader's slip
+            raise
         except KernelFailure as failure:
             self.died(failure)
             raise
@@ -106,7 +109,7 @@ class Session:
         for name, args in requests:
             call = self._open(task, name, args)
             if name == "kexec":
-                yield from self._kexec()
+                yield from self._kexec(task)
                 result: Any = None
             else:
                 result = yield from CALLS[name](self.machine, *args)
@@ -115,9 +118,11 @@ class Session:
             results.append(result)
         return results
 
-    def _kexec(self) -> Path[None]:
+    def _kexec(self, task: str) -> Path[None]:
         old = self.machine
         fdt = yield from kexec.kernel_kexec(old)
+        if self._run is not None:
+            self._run.end_others(task)
         self.machine = self.make(self)
         self.machine.arrays["phys"][:] = old.arrays["phys"]
         self.machine.boots = old.boots

@@ -22,7 +22,7 @@ def i_size_write_mirrored(m: MachineState, ino: int, size: int) -> Path[None]:
     yield from posted(m, ino, size)
     if m.inode.kho[ino]:
         set_kho_i_size(m, m.inode.kho[ino], size)
-        yield Step("kho_i_size", "The KHO inode remembers {size} bytes.", size=size)
+        yield Step("kho_i_size", "The KHO inode now says {size:byte}.", size=size)
 
 
 VARIANT = {"i_size_write": i_size_write_mirrored}

@@ -47,6 +47,16 @@ def test_events_agree_on_98_of_100_steps_and_the_rest_is_explained(tallies):
     assert all(explain(found) for tally in tallies.values() for found in tally.differences)
 
 
+def test_the_readme_tells_these_counts(tallies):
+    total = Tally("state")
+    for tally in tallies.values():
+        for name in ("runs", "runs_agree", "steps", "masked"):
+            setattr(total, name, getattr(total, name) + getattr(tally, name))
+        for level, count in tally.agree.items():
+            total.agree[level] += count
+    assert f"\n{total}\n" in (TRACES[0].parents[2] / "README.md").read_text()
+
+
 def test_few_steps_are_masked(tallies):
     masked = sum(tally.masked for tally in tallies.values())
     assert masked < 0.035 * sum(tally.kho_steps for tally in tallies.values())

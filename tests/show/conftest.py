@@ -3,17 +3,21 @@
 import pytest
 
 from khosim.show import frame, text
-from khosim.show.lamps import lamps
+from khosim.show.lamps import Rail, rails
 
 
 def told_or_seen(history):
     moments = [history[t] for t in range(len(history))]
-    return [m.violations for m in moments] if hasattr(moments[0], "violations") else lamps(history)
+    return [Rail(m.violations, m.pending) for m in moments] if hasattr(moments[0], "pending") else rails(history)
+
+
+def told(history):
+    return [rail.bad for rail in told_or_seen(history)]
 
 
 @pytest.fixture(autouse=True, scope="session")
 def _fakes_tell_their_violations():
     with pytest.MonkeyPatch.context() as patch:
-        for module in (frame, text):
-            patch.setattr(module, "lamps", told_or_seen)
+        patch.setattr(frame, "rails", told_or_seen)
+        patch.setattr(text, "lamps", told)
         yield

@@ -32,6 +32,7 @@ class Moment:
     code: tuple[tuple[CodeType, int], ...]
     kernel: int
     violations: tuple[str, ...] = ()
+    pending: tuple[str, ...] = ()
 
     @property
     def stack(self) -> tuple[tuple[str, str, int], ...]:
@@ -84,17 +85,14 @@ class Tape:
     def __init__(self, title: str, config: MachineConfig | None = None) -> None:
         self.m = MachineState(config or MachineConfig(file_pages=16))
         self.history = History(title)
-        self.task, self.stack, self.bad = "cpu0", (), ()
+        self.task, self.stack, self.bad, self.pending = "cpu0", (), (), ()
         self.boot(0)
         self.step(None)
 
     def step(self, say: str | None, kind: type[Step] = Step) -> None:
         step = None if say is None else kind("fake", say)
-        self.history.moments.append(
-            Moment(
-                len(self.history), Snapshot(self.m), step, self.task, None, self.stack, self.m.boots, self.bad
-            )
-        )
+        told = self.stack, self.m.boots, self.bad, self.pending
+        self.history.moments.append(Moment(len(self.history), Snapshot(self.m), step, self.task, None, *told))
 
     def call(self, text: str, *stack: tuple[str, str]) -> Call:
         call = Call(self.task, text, len(self.history), len(self.history))
@@ -211,8 +209,10 @@ def story() -> History:
     for i in range(4):
         write(tape, i, bytes([65 + i]) * 64)
     tape.size(256)
+    tape.pending = ("Size mirrored",)
     tape.step("i_size grows to 256; the mirror in the KHO inode still says 0.")
     tape.mirror(256)
+    tape.pending = ()
     tape.step("The mirror in the KHO inode follows: 256.")
     tape.end(call, 256)
     call = tape.call("pwrite(3, 40 bytes, 320)")
@@ -229,8 +229,10 @@ def story() -> History:
     tape.m.arrays["phys"][0x31, :40] = list(b"forty bytes that must cross the kexec!!!")
     tape.step("40 bytes are copied into frame 0x31, which is not uptodate yet.")
     tape.size(360)
+    tape.pending = ("Size mirrored",)
     tape.step("i_size grows to 360; the mirror in the KHO inode still says 256.")
     tape.mirror(360)
+    tape.pending = ()
     tape.step("The mirror in the KHO inode follows: 360.")
     tape.m.arrays["phys"][0x31, 40:] = 0
     tape.m.arrays["page"]["flags"][0x31] = CACHED

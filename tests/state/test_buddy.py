@@ -4,7 +4,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from khosim.state.buddy import free_block, in_scratch, pcp_free, pcp_take, take_block
+from khosim.state.buddy import free_block, in_scratch, pcp_free, pcp_take, take_block, take_frame
 from khosim.state.layout import MAX_ORDER
 from khosim.state.lists import free_area, list_walk, pcp_head
 from khosim.state.mem_map import PG_BUDDY
@@ -52,35 +52,40 @@ class Buddy(RuleBasedStateMachine):
         free_block(self.m, pfn, order)
         self.free |= set(range(pfn, pfn + (1 << order)))
 
+    @rule(pfn=st.integers(0, 63))
+    def take_this_one(self, pfn):
+        assert take_frame(self.m, pfn) == (pfn in self.free)
+        if pfn in self.free:
+            self.free.remove(pfn)
+            self.taken[pfn] = 0
+
     @rule(cma=st.booleans())
     def take_one(self, cma):
-        usable = self.cached or self.fits(0, cma)
-        before = list(self.cached)
+        before = [pfn for pfn in self.cached if cma or pfn not in self.scratch]
+        usable = before or self.fits(0, cma)
         pfn = pcp_take(self.m, cma=cma)
         assert (pfn is not None) == bool(usable)
+        assert cma or pfn not in self.scratch
         if pfn is not None:
             self.taken[pfn] = 0
             assert pfn == before[0] if before else pfn in self.free
-        self.resync(before)
+        self.resync()
 
     @precondition(lambda self: 0 in self.taken.values())
     @rule(data=st.data())
     def give_one_back(self, data):
         pfn = data.draw(st.sampled_from(sorted(pfn for pfn, order in self.taken.items() if not order)))
         del self.taken[pfn]
-        before = list(self.cached)
         pcp_free(self.m, pfn)
-        self.resync(before)
+        self.resync()
         assert self.cached[0] == pfn
 
-    def resync(self, before):
-        """What moved between the two kinds of lists is seen in the walk; it may only come from the model."""
-        known = self.free | set(before)
+    def resync(self):
+        """Ask which free frames are on the per-CPU list; together with the buddy's they are all that is not taken."""
         self.cached = list(list_walk(self.m, pcp_head(self.m)))
-        everything = set(range(1, self.m.frames))
         busy = {p for pfn, order in self.taken.items() for p in range(pfn, pfn + (1 << order))}
-        self.free = everything - busy - set(self.cached)
-        assert set(self.cached) <= known | everything - busy
+        self.free = set(range(1, self.m.frames)) - busy - set(self.cached)
+        assert not busy & set(self.cached)
         assert len(self.cached) <= self.m.config.pcp_limit
 
     @invariant()
@@ -132,6 +137,24 @@ def test_above_its_limit_the_per_cpu_list_gives_back_the_oldest():
         pcp_free(m, pfn)
     assert list(list_walk(m, pcp_head(m))) == [23, 22, 21, 20]
     assert list(list_walk(m, free_area(m, 0, 1))) == [8]
+
+
+def test_a_scratch_frame_on_the_per_cpu_list_is_passed_over():
+    """Linux keeps a list for each kind: what must not move is never put where the next kernel boots."""
+    m = bare()
+    m.scratch_start = 8
+    free_block(m, 32, 1)
+    for pfn in (9, 8):
+        pcp_free(m, pfn)
+    assert pcp_take(m, cma=False) == 32
+    assert list(list_walk(m, pcp_head(m))) == [8, 9]
+    assert pcp_take(m, cma=True) == 8
+    pcp_free(m, 32)
+    pcp_free(m, 8)
+    assert pcp_take(m, cma=False) == 32
+    assert pcp_take(m, cma=False) == 33
+    assert pcp_take(m, cma=False) is None
+    assert m.nr_free == m.pcp_count == 2
 
 
 def test_a_batch_is_taken_at_once():

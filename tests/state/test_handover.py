@@ -117,6 +117,7 @@ DAMAGE = {
     ),
     "the FDT is in frame 0xd, whose PFN bit is not set": lambda m: clear(m, m.fdt_phys // PAGE + 1),
     "the PFN bitmap is in frame 0x14, whose PFN bit is not set": lambda m: clear(m, m.bitmap_phys // PAGE),
+    "the PFN bit of frame 0x0 is set, which no kernel gives out": lambda m: preserve(m, 0),
     "the PFN bit of frame 0x7 is set, but it lies in scratch memory": lambda m: preserve(m, 7),
     "node '/file-18' says that its KHO inode is at 0x600": lambda m: with_children(
         m, Node("file-18", child("one", place(m, "one")).properties)
@@ -212,7 +213,7 @@ def test_a_bit_past_the_end_of_memory_is_refused():
     m = khosim.boot(frames=70)
     m.words[(m.bitmap_phys >> 3) + 1] |= 1 << 6
     assert m.kexec().complaints == (
-        "KHO: handover refused: the PFN bit of frame 0x46 is set, but memory ends before it",
+        "KHO: handover refused: the PFN bit of frame 0x46 is set, which no kernel gives out",
     )
 
 

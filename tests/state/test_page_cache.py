@@ -50,6 +50,13 @@ def test_a_large_folio_counts_once(order, place, start, end):
     assert [load(m, 1, page) == 16 for page in range(24)] == [index <= page < index + count for page in range(24)]
 
 
+def test_equal_small_entries_are_met_one_by_one():
+    """One frame in two slots is a broken cache, and it is shown as broken."""
+    m = bare()
+    store_range(m, 0, 3, 2, 16)
+    assert list(entries(m, 0, 0, 64)) == [(3, 16), (4, 16)]
+
+
 def test_swap_entries_are_neither_frames_nor_nothing():
     """Each slot has one entry and each entry one slot."""
     found = [swap_entry(slot) for slot in range(100)]

@@ -14,10 +14,11 @@
 // ---------------------------------------------------------------------------------------------------------- 1 decode
 
 export const ROLE = ["free", "kernel", "scratch", "fdt", "bitmap", "inode", "cached", "fresh", "held", "stale", "other", "unclaimed"];
-export const VERDICT = ["hole", "cached", "fresh", "held", "swapped", "unlisted", "disagree", "stale"];
+export const VERDICT = ["hole", "cached", "fresh", "held", "swapped", "unlisted", "disagree", "stale", "unknown"];
 const SIZE = { i_size: 0, mirror: 1, nrpages: 2, alloced: 3, swapped: 4, ino: 5 };
 const FRAME_ROWS = ["role", "holds", "bit", "poison", "flags", "refs", "maps"];
 const [FREE, BITMAP, CACHED, FRESH, HELD, STALE, OTHER, UNCLAIMED] = [0, 4, 6, 7, 8, 9, 10, 11];
+const [UNLISTED, WRONG, UNKNOWN] = [5, 7, 8]; // verdicts: from UNLISTED to WRONG, cache and block list do not agree
 const MANY = 8; // more changed cells than this are seen without a ring around each
 
 /** Runs (value, length, ...) to one row of integers. */
@@ -55,24 +56,26 @@ export function decode(doc) {
   if (doc?.schema !== "khosim/1") throw new RangeError(`stepper: cannot read a document of schema ${doc?.schema}`);
   const names = doc.planes.map(([name]) => name);
   let rows = Object.fromEntries(doc.planes.map(([name, runs]) => [name, unpack(runs)]));
-  let say = "", cpu = "", bad = [], stack = [], kernel = 1, freed = new Set();
+  let say = "", cpu = "", bad = [], pending = [], stack = [], kernel = 1, freed = new Set(), bootEnd = -1;
   const states = doc.steps.map((step, t) => {
     const before = rows;
     for (const [plane, ...runs] of step.d ?? []) {
       const name = names[plane];
       rows = { ...rows, [name]: (name === "bytes" ? splice : apply)(rows[name], runs) };
     }
-    if (doc.kexecs.includes(t)) kernel++;
-    ({ say = say, cpu = cpu, bad = bad } = step);
+    const kexec = doc.kexecs.includes(t);
+    if (kexec) { kernel++; bootEnd = bootUntil(doc, t); }
+    ({ say = say, cpu = cpu, bad = bad, pending = pending } = step);
     if (step.stack) {
       const [keep, ...code] = step.stack;
       stack = stack.slice(0, keep);
       for (let k = 0; k < code.length; k += 2) stack.push({ fn: code[k], line: code[k + 1] });
     }
-    const kexec = doc.kexecs.includes(t);
-    if (kexec) freed = new Set();
+    const booting = t <= bootEnd;
+    if (booting) freed = new Set();
     else if (before.role !== rows.role) freed = freedBy(before.role, rows.role, freed);
-    const state = { t, rows, say, cpu, bad, stack, kernel, freed, kexec, warn: !!step.warn };
+    const soft = pending.length > 0 && !bad.length; // wrong only within a call: not a fault
+    const state = { t, rows, say, cpu, bad, pending, soft, stack, kernel, freed, kexec, booting, warn: !!step.warn };
     return { ...state, call: callAt(doc, t, cpu), changed: touched(before, rows, doc.machine, state.kexec) };
   });
   return { doc, states, last: states.length - 1, cpus: cpusOf(doc), lives: lives(doc, states), violations: spans(states) };
@@ -83,12 +86,17 @@ function callAt(doc, t, cpu) {
   return doc.calls.find((c) => c[0] === cpu && c[2] <= t && t <= c[3]) ?? null;
 }
 
+/** The last step of the kexec that hands over at step t: until then a kernel boots. */
+function bootUntil(doc, t) {
+  return doc.calls.find((c) => c[1].startsWith("kexec") && c[2] <= t && t <= c[3])?.[3] ?? t;
+}
+
 /** The frames that this kernel has freed, and that nobody has taken since: drawn with their poison. */
 function freedBy(before, after, freed) {
   const out = new Set(freed);
   after.forEach((r, n) => {
     if (r === before[n]) return;
-    if ((r === FREE && before[n] !== UNCLAIMED) || r === STALE) out.add(n);
+    if (r === FREE || r === STALE) out.add(n);
     else out.delete(n);
   });
   return out;
@@ -125,11 +133,12 @@ function cpusOf(doc) {
 /** The life of every block ever used, as runs [index, first, last, verdict]; a kexec always ends a run. */
 function lives(doc, states) {
   const out = [], open = new Map();
-  states.forEach(({ t, rows, kexec }, k) => {
-    const before = k ? states[k - 1].rows.verdict : null;
-    if (before === rows.verdict && !kexec) return;
-    rows.verdict.forEach((v, i) => {
-      const run = open.get(i);
+  states.forEach(({ t, rows, kexec, soft }, k) => {
+    const before = k ? states[k - 1] : null;
+    if (before?.rows.verdict === rows.verdict && before.soft === soft && !kexec) return;
+    rows.verdict.forEach((said, i) => {
+      const run = open.get(i), wrong = said >= UNLISTED && said <= WRONG;
+      const v = said === UNKNOWN ? 0 : wrong && soft ? run?.[3] ?? 2 : said; // within a call a line goes on
       if (run && run[3] === v && !kexec) return;
       if (run) run[2] = t - 1;
       open.delete(i);
@@ -139,13 +148,14 @@ function lives(doc, states) {
   return out;
 }
 
-/** Violations as spans {name, first, last}, in order of appearance. */
+/** Violations as spans {name, words, first, last}, in order of appearance; `words` is what was wrong first. */
 function spans(states) {
   const out = [], open = new Map();
   for (const { t, bad } of states) {
-    for (const [name, span] of open) if (!bad.includes(name)) { span.last = t - 1; open.delete(name); }
-    for (const name of bad) if (!open.has(name)) {
-      const span = { name, first: t, last: states.length - 1 };
+    const lit = new Set(bad.map(nameOf));
+    for (const [name, span] of open) if (!lit.has(name)) { span.last = t - 1; open.delete(name); }
+    for (const name of lit) if (!open.has(name)) {
+      const span = { name, words: bad.find((v) => nameOf(v) === name), first: t, last: states.length - 1 };
       open.set(name, span);
       out.push(span);
     }
@@ -182,7 +192,7 @@ export function biography(story, frame) {
   const out = [];
   for (let t = 1; t <= story.last; t++) {
     const text = phrase(story, t, frame);
-    if (text) out.push({ t, text, call: story.states[t].kexec ? "kexec" : callName(story.states[t]) });
+    if (text) out.push({ t, text, call: story.states[t].booting ? "kexec" : callName(story.states[t]) });
   }
   return out;
 }
@@ -191,7 +201,7 @@ function phrase(story, t, n) {
   const a = story.states[t - 1].rows, b = story.states[t].rows;
   const words = [];
   const was = a.role[n], is = b.role[n];
-  const boot = story.states[t].kexec || was === UNCLAIMED; // a booting kernel finds things; nobody changes them
+  const boot = story.states[t].booting; // a booting kernel finds things; nobody changes them
   if (was !== is) words.push(roleWords(was, is, boot, b.holds[n]));
   else if (a.holds[n] !== b.holds[n] && b.holds[n] >= 0) words.push(`block ${b.holds[n]} set`);
   if (!boot && a.bit[n] !== b.bit[n]) words.push(b.bit[n] ? "bit set" : "bit cleared");
@@ -205,8 +215,8 @@ function phrase(story, t, n) {
 }
 
 function roleWords(was, is, boot, block) {
-  if (is === UNCLAIMED) return was === CACHED || was === FRESH ? "cache gone" : was === HELD ? "" : "not claimed yet";
-  if (was === UNCLAIMED) return { [HELD]: "found, now held", [FREE]: "free again" }[is] ?? ROLE[is];
+  if (is === UNCLAIMED) return boot && (was === CACHED || was === FRESH) ? "cache gone" : "";
+  if (was === UNCLAIMED && boot) return { [HELD]: "found, now held", [FREE]: "free again" }[is] ?? ROLE[is];
   if (is === STALE) return "freed, block kept";
   if (is === FREE) return was === STALE ? "block cleared" : "freed";
   if (is === OTHER) return was === FREE ? "off the free list" : "out of the cache";
@@ -236,14 +246,14 @@ const round = (x) => Math.round(x * 10) / 10;
 /** All measures for a container of `width` pixels. Gutter G, pitch P, cell C; see STYLE-VISUAL, section 2. */
 export function layout(width, story) {
   const narrow = width < 700;
-  const W = narrow ? Math.max(300, Math.min(width, 560)) : width >= 860 ? Math.min(width, 900) : Math.min(width, 736);
-  const G = narrow ? 38 : 48;
+  const W = narrow ? Math.max(260, Math.min(width, 560)) : width >= 860 ? Math.min(width, 900) : Math.min(width, 736);
+  const G = narrow ? (W < 320 ? 34 : 38) : 48;
   const P = narrow ? Math.floor((W - G) / 16) : W >= 860 ? 32 : W < 736 ? 26 : 28;
   const C = P - (P < 24 ? 3 : 4);
   const { frames, file_pages } = story.doc.machine;
   const columns = Math.min(16, file_pages);
   const level = frames <= 256 ? "cell" : frames <= 8192 ? "dot" : "density";
-  return { narrow, W, G, P, C, columns, level, ...fileLayout(narrow ? 22 : 24), ...memoryLayout(level, frames, P) };
+  return { narrow, tight: P < 17, W, G, P, C, columns, level, ...fileLayout(narrow ? 22 : 24), ...memoryLayout(level, frames, P) };
 }
 
 /** Heights of the file's part: axis, upper ruler, page cache, block list, lower ruler, leader lane. */
@@ -257,6 +267,9 @@ function memoryLayout(level, frames, P) {
   if (level === "dot") return { perRow: 128, pitch: P / 8, rows: Math.ceil(frames / 128), rowHeight: 4 };
   return { perRow: 128, pitch: P / 8, rows: 1, rowHeight: 48 };
 }
+
+/** Where the labels in the gutter end. */
+const gutterEnd = (L) => L.G - (L.tight ? 3 : L.narrow ? 6 : 8);
 
 /** Left edge of block column i, of the window that starts at `base`. */
 const columnX = (L, i, base) => L.G + (i - base) * L.P;
@@ -335,10 +348,10 @@ const text = (cls, x, y, words) => h("text", { class: cls, x: round(x), y: round
 const GLYPH = { fdt: "F", bitmap: "B", inode: "I" };
 const ROLE_WORDS = {
   free: "free", kernel: "kernel", scratch: "scratch", fdt: "KHO FDT", bitmap: "PFN bitmap", inode: "KHO inode",
-  cached: "cached", fresh: "cached, not uptodate", held: "held, not restored", stale: "stale", other: "another owner", unclaimed: "not claimed yet",
+  cached: "cached", fresh: "cached, not uptodate", held: "held, not restored", stale: "stale", other: "another owner", unclaimed: "unclaimed",
 };
 const VERDICT_WORDS = ["hole", "cached and listed", "cached, not uptodate", "held, not restored", "swapped out, not listed",
-  "UNLISTED: lost at kexec", "DISAGREE: two frames, one block", "STALE: names a frame that is not this file's"];
+  "UNLISTED: lost at kexec", "DISAGREE: two frames, one block", "STALE: names a frame that is not this file's", "not found yet"];
 const ICON = {
   first: "M4 3.5v9M13 3.5L6.5 8l6.5 4.5Z", prev: "M11.5 3.5L5 8l6.5 4.5Z", play: "M4.5 2.8L13 8l-8.5 5.2Z",
   pause: "M4.5 3.5h2v9h-2ZM9.5 3.5h2v9h-2Z", next: "M4.5 3.5L11 8l-6.5 4.5Z", last: "M12 3.5v9M3 3.5L9.5 8L3 12.5Z",
@@ -384,8 +397,8 @@ function frameName(state, n, machine) {
 export function timeline(story, state, L, pick) {
   const T = timeLayout(L, story), { doc } = story;
   const px = T.x(state.t) + T.w / 2, end = T.W - 2;
-  const half = state.t < 100 ? 13 : 17;
-  const violation = state.bad.length ? `violated: ${state.bad.map(nameOf).join(", ")}` : "no violation";
+  const half = state.t < 100 ? 13 : 17, aside = pillAside(T, doc.kexecs, px, half);
+  const violation = state.bad.length ? `violated: ${[...new Set(state.bad.map(nameOf))].join(", ")}` : "no violation";
   const valuetext = [`Step ${state.t} of ${story.last}`, callName(state), `kernel ${state.kernel}`, violation].filter(Boolean).join(", ");
   return h("svg", {
     class: "tl", width: T.W, height: T.height, viewBox: `0 0 ${T.W} ${T.height}`, role: "slider", tabindex: 0, "aria-label": "Step",
@@ -397,9 +410,9 @@ export function timeline(story, state, L, pick) {
     story.violations.map((v) => [
       path("viol", `M${round(T.x(v.first) + T.w / 2)} ${T.band + 4}H${round(Math.min(end, T.x(v.last) + T.w))}`),
       path("viol-x", `M${round(T.x(v.first) + T.w / 2 - 3)} ${T.band + 1}l6 6m0 -6l-6 6`)]),
-    axisMarks(T, story, state, px, L.narrow),
+    axisMarks(T, story, px, half, aside, L.narrow),
     h("g", { class: "playhead", transform: `translate(${round(px)} 0)` },
-      path("head", `M0 ${T.band - 1}V${T.axis}`), rect("head-p", -half, T.axis - 1, 2 * half, 18, 9), text("head-t", 0, T.axis + 12, state.t)),
+      path("head", `M0 ${T.band - 1}V${T.axis}`), rect("head-p", aside - half, T.axis - 1, 2 * half, 18, 9), text("head-t", aside, T.axis + 12, state.t)),
     h("g", { class: "axis" },
       story.cpus.map((cpu) => text("gut", T.G - 8, T.lane(cpu) + 12, cpu)),
       T.used.length === 1 && text("gut", T.G - 8, T.rows + 8, `block ${T.used[0]}`),
@@ -427,15 +440,24 @@ function lifeMarks(T, story) {
   });
 }
 
+const TAG = 23, STEP_ASIDE = 22; // half a KEXEC tag, and how far it leaves its line for the playhead
+
+/** How far the playhead's pill stands off its line: inside the picture, and clear of a KEXEC tag that cannot go further. */
+function pillAside(T, kexecs, px, half) {
+  const off = kexecs.map((t) => px - (T.x(t) - T.gap / 2)).map((d) => Math.sign(d) * Math.max(0, half + TAG + 2 - Math.abs(d) - STEP_ASIDE));
+  const most = off.reduce((a, b) => (Math.abs(b) > Math.abs(a) ? b : a), 0);
+  return clamp(px + most, half, T.W - half) - px;
+}
+
 /** Axis labels in order of worth: playhead, kexecs, kernels, numbers. What would overlap an earlier one is dropped. */
-function axisMarks(T, story, state, px, narrow) {
-  const taken = [[px - 17, px + 17]], y = T.axis + 12, out = [];
+function axisMarks(T, story, px, half, aside, narrow) {
+  const taken = [[px + aside - half - 4, px + aside + half + 4]], y = T.axis + 12, out = [];
   const place = (a, b) => a >= T.G - 10 && b <= T.W && taken.every(([c, d]) => b <= c || a >= d) && taken.push([a, b]);
   const marks = story.doc.kexecs.map((t) => T.x(t) - T.gap / 2);
-  const near = state.t < 100 ? 38 : 42; // closer than that, a tag steps aside for the playhead
-  const tags = marks.map((x) => x + (Math.abs(x - px) < near ? Math.sign(x - px) * Math.min(22, near - Math.abs(x - px)) : 0));
+  const near = half + TAG + 2; // closer than that, a tag steps aside for the playhead
+  const tags = marks.map((x) => x + (Math.abs(x - px) < near ? Math.sign(x - px) * Math.min(STEP_ASIDE, near - Math.abs(x - px)) : 0));
   marks.forEach((x, k) => {
-    out.push(path("kx", `M${round(x)} 0V${T.axis + 2}`), rect("kx-tag", tags[k] - 23, T.axis, 46, 16, 3), text("kx-t", tags[k], y, "KEXEC"));
+    out.push(path("kx", `M${round(x)} 0V${T.axis + 2}`), rect("kx-tag", tags[k] - TAG, T.axis, 2 * TAG, 16, 3), text("kx-t", tags[k], y, "KEXEC"));
     taken.push([tags[k] - 25, tags[k] + 25]);
   });
   if (!narrow) tags.forEach((x, k) => {
@@ -448,7 +470,8 @@ function axisMarks(T, story, state, px, narrow) {
   for (let t = 0; t <= story.last; t += tick) {
     const x = T.x(Math.round(t)) + T.w / 2, big = t % every === 0;
     ticks += `M${round(x)} ${T.axis - 3}v${big ? 5 : 3}`;
-    if (big && place(x - 12, x + 12)) out.push(text("ax", x, y, t));
+    const half = 4 + 3.5 * String(t).length;
+    if (big && place(x - half, x + half)) out.push(text("ax", x, y, t));
   }
   return [path("tick", ticks), out];
 }
@@ -463,12 +486,12 @@ export function figure(story, state, L, ui) {
 }
 
 function fileGrid(story, state, L, pick, base, ui) {
-  const n = Math.min(L.columns, story.doc.machine.file_pages - base), X = (i) => columnX(L, i, base), mid = L.G - (L.narrow ? 6 : 8);
+  const n = Math.min(L.columns, story.doc.machine.file_pages - base), X = (i) => columnX(L, i, base), mid = gutterEnd(L);
   const gutter = (y, a, b) => [text("gut", mid, y + L.S / 2 - 1.5, a), text("gut", mid, y + L.S / 2 + 9.5, b)];
   const columns = range(n).map((k) => base + k);
   return h("g", {},
     h("g", { class: "axis", "aria-hidden": "true" },
-      columns.map((i) => text(i === pick.block ? "on" : "", X(i) + L.P / 2, L.axis, i)), text("gut", mid, L.axis, "block"),
+      columns.map((i) => text(i === pick.block ? "on" : i % 2 ? "odd" : "", X(i) + L.P / 2, L.axis, i)), text("gut", mid, L.axis, "block"),
       gutter(L.cache, "page", "cache"), gutter(L.blocks, "block", "list")),
     grounds(state, L, base, n, story.doc.machine.page_size),
     h("g", { role: "grid", "aria-label": "File: page cache and block list" },
@@ -498,9 +521,10 @@ function fileLabels(story, state, L, base) {
     return [c >= 0 && text(`${role[c] === FRESH ? "t-fresh" : "t-cached"} mono`, x, L.cache + L.S / 2 + 4, hex(c)),
       c <= -2 && text("t-swap mono", x, L.cache + L.S / 2 + 4, `s${-c - 2}`),
       b >= 0 ? text(`t-${kind} mono`, x, L.blocks + L.S / 2 + 4, hex(b)) : kind === "lost" && text("t-lost mono", x, L.blocks + L.S / 2 + 4, "–")];
-  }));
+  }), unknown(state) && text("ax start", L.G, L.blocks + L.S / 2 + 4, VERDICT_WORDS[UNKNOWN]));
 }
 
+const unknown = (state) => state.rows.verdict[0] === UNKNOWN; // a kernel that has not found the handover
 const slotKind = (verdict) => ({ held: "held", stale: "stale", disagree: "stale", unlisted: "lost" })[verdict] ?? "ref";
 
 function slotCell(state, L, i, x, pick, ui, story) {
@@ -519,7 +543,7 @@ function slotCell(state, L, i, x, pick, ui, story) {
 function blockCell(state, L, i, x, pick, ui) {
   const b = state.rows.blocks[i], v = VERDICT[state.rows.verdict[i]], y = L.blocks;
   const lost = v === "unlisted", kind = slotKind(v);
-  const label = [`Block ${i}`, b >= 0 ? `frame ${pfnName(b)}` : "empty", b >= 0 || lost ? VERDICT_WORDS[state.rows.verdict[i]] : "",
+  const label = [`Block ${i}`, b >= 0 ? `frame ${pfnName(b)}` : v === "unknown" ? VERDICT_WORDS[UNKNOWN] : "empty", b >= 0 || lost ? VERDICT_WORDS[state.rows.verdict[i]] : "",
     state.changed.blocks.has(i) && "changed in this step"].filter(Boolean).join(", ");
   return h("g", cellAttrs("block", i, label, pick.block === i, ui.tab.block === i),
     rect("hitbox", x, y, L.P, L.S),
@@ -538,9 +562,9 @@ function rulers(story, state, L, pick, base) {
   const middle = L.blocks - 1, [a, b] = [Math.min(xe, xk), Math.max(xe, xk)];
   const high = size < 0 ? L.blocks - 1 : L.ruler - 5, low = mirror < 0 ? L.blocks - 1 : L.mirror + 5;
   return h("g", { class: "rulers", "aria-hidden": "true" },
-    !agree && path("gap", `M${a} ${L.cache}H${b}V${L.blocks + L.S}H${a}Z`),
+    !agree && path(`gap ${state.bad.length ? "bad" : ""}`, `M${a} ${L.cache}H${b}V${L.blocks + L.S}H${a}Z`),
     size >= 0 && path("rule", `M${G} ${L.ruler - 3}v6M${G} ${L.ruler}H${xe}`), mirror >= 0 && path("rule", `M${G} ${L.mirror - 3}v6M${G} ${L.mirror}H${xk}`),
-    path(`eof ${agree ? "" : call ? "off" : "bad"}`, `M${xe} ${high}V${middle}H${xk}V${low}`),
+    path(`eof ${agree ? "" : call && !state.bad.length ? "off" : "bad"}`, `M${xe} ${high}V${middle}H${xk}V${low}`),
     size >= 0 && dimension(L, xe, L.ruler, `i_size ${size}`, state.changed.size),
     mirror >= 0 && dimension(L, xk, L.mirror, `kho i_size ${mirror}`, state.changed.mirror, pick.frame >= 0 ? columnX(L, pick.block, base) + L.P / 2 : -99),
     state.changed.size && h("circle", { class: "dot-now", cx: xe, cy: L.ruler, r: 3.5 }),
@@ -560,7 +584,7 @@ function memoryAxis(story, L) {
   const rows = range(L.rows).filter((r) => r % step === 0);
   return h("g", { class: "axis", "aria-hidden": "true" },
     L.level === "cell" && range(16).map((i) => text("", L.G + i * L.P + L.P / 2, L.memory - 6, i.toString(16))),
-    L.level !== "density" && rows.map((r) => text("gut", L.G - (L.narrow ? 6 : 8), L.memory + r * L.rowHeight + (L.level === "cell" ? L.C / 2 + 4 : 8), hex(r * L.perRow, digits))));
+    L.level !== "density" && rows.map((r) => text("gut", gutterEnd(L), L.memory + r * L.rowHeight + (L.level === "cell" ? L.C / 2 + 4 : 8), hex(r * L.perRow, digits))));
 }
 
 /** Orthogonal leader: block cell, lane, gap between columns, the frame's ring. */
@@ -663,7 +687,7 @@ export function transport(story, state, ui, frame, moves) {
       ui.playing ? button("play", "Pause", "pause") : button("play", "Play", "play"),
       button("next", "Step forward", "next", last), button("last", "Last step", "last", last)),
     h("span", { class: "count" }, "Step ", h("b", {}, String(state.t)), ` of ${story.last}`),
-    h("span", { class: "grow" }),
+    h("span", { class: "title", title: story.doc.title }, story.doc.title),
     frame >= 0 && h("div", { class: "btns sel", role: "group", "aria-label": `Changes of frame ${name}` },
       h("span", { class: "lab" }, "changes of ", h("span", { class: "mono" }, name)),
       change("before", "Previous", "‹ previous"), change("after", "Next", "next ›")));
@@ -679,18 +703,33 @@ function sentence(story, state, ui) {
 }
 
 const nameOf = (violation) => violation.split(":")[0];
-const detailOf = (violation) => violation.slice(nameOf(violation).length + 1).trim();
 
+/** What is wrong, as a sentence; the name of a file keeps its case. */
+function detailOf(violation) {
+  const words = violation.slice(nameOf(violation).length + 1).trim().replace(/^(block|frame|page|inode) /, (w) => w[0].toUpperCase() + w.slice(1));
+  return words && !words.endsWith(".") ? `${words}.` : words;
+}
+
+const LONG = 14; // a name with more characters has a row of its own
+
+/** All invariants: a cross and a sentence where one is violated, a ring where a call has yet to return, a tick where one holds. */
 function lamps(story, state) {
-  const names = story.doc.invariants, bad = new Set(state.bad.map(nameOf));
-  if (!names.length && !bad.size) return null;
-  const mark = (d, size) => h("svg", { width: size, height: size, viewBox: `0 0 ${size} ${size}`, "aria-hidden": "true" }, h("path", { d }));
-  const good = names.filter((n) => !bad.has(n));
+  const all = story.doc.invariants, bad = [...new Set(state.bad.map(nameOf))];
+  if (!all.length && !bad.length) return null;
+  const mark = (d, size, label) => h("svg", { width: size, height: size, viewBox: `0 0 ${size} ${size}`, role: "img", "aria-label": label }, h("path", { d }));
+  const statement = Object.fromEntries(all), rest = all.map(([name], k) => ({ name, waits: state.pending.includes(k) })).filter(({ name }) => !bad.includes(name));
+  const waiting = rest.filter(({ waits }) => waits).length;
   return h("section", { class: "lamps", "aria-label": "Invariants" },
-    !bad.size && h("h4", {}, "Invariants ", h("span", {}, `${good.length} hold`)),
-    h("ul", {}, state.bad.map((v) => h("li", { class: "bad" },
-      h("b", {}, mark("M3 3l8 8m0 -8l-8 8", 14), `Violated: ${nameOf(v).toLowerCase()}`), h("span", {}, detailOf(v)))),
-    good.map((n) => h("li", {}, mark("M2.5 6.5l2.5 2.5l4.5 -6", 12), n))));
+    !bad.length && h("h4", {}, "Invariants ", h("span", {}, `${rest.length - waiting} hold${waiting ? `, ${waiting} pending` : ""}`)),
+    h("ul", {}, bad.map((name) => h("li", { class: "bad", title: statement[name] },
+      h("b", {}, mark("M3 3l8 8m0 -8l-8 8", 14, "violated"), `Violated: ${name.toLowerCase()}`), h("span", {}, details(state, name)))),
+    rest.map(({ name, waits }) => h("li", { class: `${waits ? "waits" : ""} ${name.length > LONG ? "alone" : ""}`.trim() || null, title: statement[name] },
+      waits ? mark("M9 6a3 3 0 1 1 -6 0a3 3 0 1 1 6 0", 12, "pending") : mark("M2.5 6.5l2.5 2.5l4.5 -6", 12, "holds"), name))));
+}
+
+function details(state, name) {
+  const all = state.bad.filter((v) => nameOf(v) === name);
+  return detailOf(all[0]) + (all.length > 1 ? ` And ${all.length - 1} more.` : "");
 }
 
 /** The selected frame or block: what it holds, who owns it, and the steps that made it so. */
@@ -699,25 +738,39 @@ export function why(story, state, ui) {
   if (pick.frame < 0 && pick.block < 0)
     return h("section", { class: "why", "aria-label": "Selected" }, h("h4", {}, "Nothing selected"), h("p", { class: "quiet" }, "Pick a frame or a block to see why it is as it is."));
   const name = pick.frame >= 0 ? `Frame ${pfnName(pick.frame)}` : `Block ${pick.block}`;
+  const known = facts(story, state, pick);
   const role = pick.frame >= 0 ? ROLE[state.rows.role[pick.frame]] : VERDICT[state.rows.verdict[pick.block]];
-  const tag = { fresh: "not uptodate", fdt: "KHO", bitmap: "KHO", inode: "KHO", other: "allocated" }[role] ?? role;
+  const tag = { fresh: "not uptodate", unknown: VERDICT_WORDS[UNKNOWN], fdt: "KHO", bitmap: "KHO", inode: "KHO", other: "allocated" }[role] ?? role;
   return h("section", { class: "why", "aria-label": "Selected" },
     h("h4", {}, h("span", { class: "mono" }, name), h("span", { class: `tag ${role}` }, tag)),
-    h("dl", {}, facts(story, state, pick).map(([a, b]) => [h("dt", {}, a), h("dd", {}, b)])),
-    pick.frame >= 0 && historyList(story, state, pick.frame));
+    h("dl", {}, known.map(([a, b]) => [h("dt", {}, a), h("dd", {}, b)])),
+    pick.frame >= 0 && historyList(story, state, pick.frame, ui.L.narrow ? 5 : historyRoom(story, state, known, ui.L)));
+}
+
+/** How many steps of a history fit beside the figure; the panel gives way, so that nothing below it moves. */
+function historyRoom(story, state, known, L) {
+  const line = 17, width = L.W - L.G - 16 * L.P - 24, lines = (words, room) => Math.ceil((words.length * 6.7) / room); // the widest fallback font
+  const bad = [...new Set(state.bad.map(nameOf))], rest = story.doc.invariants.filter(([name]) => !bad.includes(name));
+  const long = rest.filter(([name]) => name.length > LONG).length;
+  const block = (name) => 36 + 16 * lines(details(state, name), width - 36);
+  const lampRows = (long + Math.ceil((rest.length - long) / 2)) * line + (bad.length ? bad.map(block).reduce((a, b) => a + b) : 17);
+  const factRows = known.reduce((sum, [, words]) => sum + line * lines(words, width - 68), 0);
+  const room = L.memory + L.rows * L.rowHeight + 27 - lampRows - 12 - 20 - factRows - 8;
+  return clamp(Math.floor(room / line), 1, 5);
 }
 
 function facts(story, state, { frame, block }) {
-  const { rows } = state, { machine } = story.doc;
-  if (frame < 0) return [["cache", rows.cache[block] <= -2 ? `swap entry ${-rows.cache[block] - 2}` : "empty"], ["block list", "empty"], ["reads as", rows.cache[block] <= -2 ? "what was swapped out" : "zeros"]];
+  const { rows } = state, { machine } = story.doc, lost = unknown(state), swapped = rows.cache[block] <= -2;
+  if (frame < 0) return [["cache", swapped ? `swap entry ${-rows.cache[block] - 2}` : "empty"], ["block list", lost ? VERDICT_WORDS[UNKNOWN] : "empty"],
+    ["reads as", swapped ? "what was swapped out" : lost ? "nobody knows yet" : "zeros"]];
   const role = ROLE[rows.role[frame]], i = rows.holds[frame], poison = rows.poison[frame];
-  const flags = Object.entries(machine.flags ?? {}).filter(([, mask]) => has(rows.flags[frame], mask)).map(([name]) => name);
+  const flags = Object.entries(machine.flags ?? {}).filter(([name, mask]) => name !== "free" && has(rows.flags[frame], mask)).map(([name]) => name);
   const owner = [rows.cache[i] === frame && `cache ${i}`, rows.blocks[i] === frame && `block ${i}`].filter(Boolean);
   const since = sinceWhen(story, state, frame);
   return [
-    ["holds", role === "stale" ? (poison === machine.page_size ? "freed poison" : "another owner's page") : i >= 0 ? `block ${i} of this file` : role === "free" ? "nothing" : ROLE_WORDS[role]],
+    ["holds", role === "stale" ? (poison === machine.page_size ? "freed poison" : "another owner's page") : i >= 0 ? `block ${i} of this file` : role === "unclaimed" && lost ? "nobody knows yet" : role === "free" ? "nothing" : ROLE_WORDS[role]],
     owner.length && ["owner", owner.join(", ") + (owner.length === 1 && role !== "cached" ? " only" : "")],
-    ["PFN bit", rows.bit[frame] ? (since > 0 ? `set since step ${since}` : "set") : "clear"],
+    ["PFN bit", lost ? VERDICT_WORDS[UNKNOWN] : rows.bit[frame] ? (since > 0 ? `set since step ${since}` : "set") : "clear"],
     rows.refs[frame] > 0 && ["refs", rows.maps[frame] > 0 ? `${rows.refs[frame]}, mapped ${rows.maps[frame]}` : String(rows.refs[frame])],
     flags.length && ["flags", flags.join(" ")],
     ["bytes", preview(state, frame, machine)],
@@ -735,7 +788,7 @@ function sinceWhen(story, state, frame) {
 function preview(state, n, { page_size: size }) {
   const { bytes, poison, role } = state.rows, paint = role[n] === FREE || role[n] === STALE ? "0xAA" : "0xA5";
   const painted = poison[n] === size ? `all ${size} are ${paint}` : poison[n] ? `${poison[n]} of ${size} are ${paint}` : "";
-  const ours = role[n] >= CACHED && role[n] <= HELD;
+  const ours = (role[n] >= CACHED && role[n] <= HELD) || (role[n] === UNCLAIMED && unknown(state));
   if (!ours || !bytes.length || poison[n] === size) return painted;
   const page = [...bytes.subarray(n * size, (n + 1) * size)];
   if (page.every((b) => b === page[0])) return `all ${size} are 0x${hex(page[0]).toUpperCase()}`;
@@ -744,8 +797,8 @@ function preview(state, n, { page_size: size }) {
   return painted ? `${shown}, ${painted}` : shown;
 }
 
-function historyList(story, state, frame) {
-  const past = biography(story, frame).filter((e) => e.t <= state.t).slice(-5);
+function historyList(story, state, frame, most) {
+  const past = biography(story, frame).filter((e) => e.t <= state.t).slice(-most);
   return past.length > 0 && h("ol", { "aria-label": "Changes so far" }, past.map((e) => h("li", { class: e.t === state.t ? "now" : null, "aria-current": e.t === state.t ? "step" : null },
     h("a", { href: "#", "data-go": e.t }, String(e.t)), h("span", {}, h("em", {}, e.call), " ", e.text))));
 }
@@ -766,11 +819,12 @@ export function code(story, state, ui) {
 
 function codeLane(story, { cpu, stack, call, now }, tight, ui) {
   const depth = now && ui.depth != null ? clamp(ui.depth, 0, stack.length - 1) : stack.length - 1;
+  const hint = cpu ? "No path of the kernel is running." : story.last ? "Press Right arrow, or Step forward, to begin." : "Nothing was recorded.";
   const spot = stack[depth], fn = spot && story.doc.functions[spot.fn], lines = fn ? sourceLines(fn, spot.line) : [];
-  const rows = range(LINES).map((k) => lines[k] ?? { n: "", text: k || spot ? "" : "No path of the kernel is running." });
-  return h("section", { class: `cpu ${now ? "now" : ""}`, "aria-label": `Source, ${cpu}` },
+  const rows = range(LINES).map((k) => lines[k] ?? { n: "", text: spot || k !== (LINES - 1) / 2 ? "" : hint });
+  return h("section", { class: `cpu ${now ? "now" : ""}`, "aria-label": `Source${cpu && `, ${cpu}`}` },
     h("h4", {}, h("b", {}, cpu), crumb(story, stack, call, depth, tight), fn && !tight && h("span", { class: "linux mono", title: fn.kernel }, fn.kernel.split(/[,;]/)[0])),
-    h("ol", { class: "src mono", "aria-label": "Source lines", tabindex: ui.narrow ? 0 : null }, rows.map(({ n, text: words }) => {
+    h("ol", { class: `src mono ${spot ? "" : "idle"}`, "aria-label": "Source lines", tabindex: ui.narrow ? 0 : null }, rows.map(({ n, text: words }) => {
       const lit = spot && n === spot.line;
       return h("li", { class: lit ? (depth === stack.length - 1 ? "lit" : "lit waits") : null, "aria-current": lit ? "true" : null }, h("i", {}, String(n)), h("code", {}, words));
     })));
@@ -799,16 +853,17 @@ function crumb(story, stack, call, depth, tight) {
 
 /** The step as text: complete without the picture. */
 export function twin(story, state, ui) {
-  const { rows } = state, used = [...rows.verdict.keys()].filter((i) => rows.verdict[i] || rows.blocks[i] >= 0);
+  const { rows } = state, lost = unknown(state), used = [...rows.verdict.keys()].filter((i) => (rows.verdict[i] && !lost) || rows.blocks[i] >= 0);
   const [size, mirror] = rows.sizes;
   const sizes = size < 0 ? `The file is not open${mirror < 0 ? "" : `; its mirror says ${mirror}`}.` : mirror < 0 ? `i_size ${size}; no KHO inode.` : `i_size ${size}, mirror ${mirror}: they ${size === mirror ? "agree" : `differ by ${Math.abs(size - mirror)}`}.`;
   const bad = state.bad.map((v) => `Violated: ${nameOf(v).toLowerCase()}. ${detailOf(v)}`).join(" ") || "No invariant is violated.";
+  const waits = state.pending.length ? ` Pending until the call returns: ${state.pending.map((k) => story.doc.invariants[k][0].toLowerCase()).join(", ")}.` : "";
   const stack = state.stack.map(({ fn }) => story.doc.functions[fn].name).join(" › ");
   return h("details", { class: "twin" }, h("summary", {}, "This step as text"),
     ui.twin && [h("table", {}, h("caption", {}, `Step ${state.t} of ${story.last}. ${[state.cpu, state.say].filter(Boolean).join(": ")}`),
       h("thead", {}, h("tr", {}, ["Block", "Page cache", "Block list", "PFN bit", "Verdict"].map((s) => h("th", { scope: "col" }, s)))),
       h("tbody", {}, used.map((i) => twinRow(story, state, i)))),
-    h("p", {}, `Blocks not shown are empty in both. ${sizes} ${bad}`),
+    h("p", {}, `${lost ? "Block list and PFN bits are not found yet." : "Blocks not shown are empty in both."} ${sizes} ${bad}${waits}`),
     stack && h("p", {}, "Path: ", h("span", { class: "mono" }, stack), `, line ${state.stack.at(-1).line}.`),
     h("p", {}, "Frames: ", h("span", { class: "mono" }, frameRuns(state)), ".")]);
 }
@@ -833,10 +888,10 @@ function frameRuns(state) {
 
 /** The whole stepper at one moment. */
 export function view(story, ui, L) {
-  const state = story.states[ui.t], shown = { ...ui, selection: ui.selection ?? follow(story, ui.t), narrow: L.narrow };
+  const state = story.states[ui.t], shown = { ...ui, selection: ui.selection ?? follow(story, ui.t), narrow: L.narrow, L };
   const pick = resolve(state, shown.selection), moves = neighbours(story, pick.frame, ui.t);
-  const alert = story.violations.filter((v) => v.first === ui.t).map((v) => `Violated: ${nameOf(v.name)}. ${detailOf(v.name)}`).join(" ");
-  const cls = `kho ${L.narrow ? "narrow" : ""} ${state.bad.length ? "violated" : ""} ${ui.still ? "still" : ""}`;
+  const alert = story.violations.filter((v) => v.first === ui.t).map((v) => `Violated: ${v.name}. ${detailOf(v.words)}`).join(" ");
+  const cls = ["kho", L.narrow && "narrow", L.tight && "tight", state.bad.length && "violated", state.soft && "soft", ui.still && "still"].filter(Boolean).join(" ");
   return h("section", { class: cls, role: "region", "aria-label": `Stepper: ${story.doc.title}`, "data-theme": ui.theme, "data-t": ui.t,
     ...QUIET, style: `width:${L.W}px` },
     h("div", { class: "tlwrap" }, timeline(story, state, L, pick)),
@@ -904,7 +959,8 @@ const PACE = 700, SLOW = 1400, SYNC = 250; // ms: one step of play, a step that 
 function render({ model, el, signal }) {
   const doc = el.ownerDocument, win = doc.defaultView, darkQuery = win.matchMedia?.("(prefers-color-scheme: dark)");
   let story = decode(model.get("document"));
-  const ui = { t: clamp(model.get("t") ?? 0, 0, story.last), selection: null, hover: null, focus: null, playing: false, still: false,
+  const opens = () => clamp(model.get("t") ?? story.doc.start ?? 0, 0, story.last);
+  const ui = { t: opens(), selection: null, hover: null, focus: null, playing: false, still: false,
     twin: false, depth: null, theme: "light", tab: { frame: 0, cache: 0, block: 0 } };
   let L = layout(el.clientWidth || 736, story), tree = null, root = null, timer = 0, sync = 0, dragging = false;
 
@@ -1047,7 +1103,7 @@ function render({ model, el, signal }) {
   const onModelStep = () => { if (model.get("t") !== ui.t) go(model.get("t")); };
   const onModelDocument = () => {
     story = decode(model.get("document"));
-    Object.assign(ui, { t: clamp(model.get("t") ?? 0, 0, story.last), selection: null, hover: null, focus: null });
+    Object.assign(ui, { t: opens(), selection: null, hover: null, focus: null });
     L = layout(el.clientWidth || 736, story);
     draw();
   };

@@ -1,0 +1,196 @@
+"""The chapters keep to the book's rules.
+
+That a chapter, run from an empty kernel, still says what is stored, is strict nbval's work: `make test` runs
+every cell of every chapter.
+"""
+
+import ast
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tokenize
+import tomllib
+from io import StringIO
+from pathlib import Path
+
+import jupytext
+import nbformat
+import pytest
+
+ROOT = Path(__file__).parents[1]
+FOLDER = ROOT / "notebooks"
+CHAPTERS = sorted(path.stem for path in FOLDER.glob("*.md"))
+CELLS, LINES, BODY, WORDS = 60, 15, 5, 25
+
+LOOP = ["Predict", "Run", "Explain", "Vary"]
+PATTERN = ["At a glance", "Objectives", "Synopsis", "See it", "LOOPS", "Break it", "In the kernel",
+           "What this model leaves out", "Exercises", "Check yourself", "What you can now say"]  # fmt: skip
+FIRST_WITH_FAILURES = 8  # from Part III on a chapter has "Break it"
+FEWEST_LOOPS = {"00-start-here": 2}  # five minutes; else three
+
+NOT_FOR_OUTPUTS = {
+    "a path": r"(?<![\w.])/(home|root|tmp|usr|var|opt|work|Users)/|[A-Z]:\\",
+    "an address": r"0x[0-9a-f]{9,}",
+    "a clock": r"\b\d{4}-\d\d-\d\d\b|\b\d\d:\d\d:\d\d\b|\b\d[\d.]* ?(ms|µs|us|ns)\b",
+}
+NOT_OUR_WORDS = r"(?i)\b(simply|just|obviously|of course|clearly|trivial(ly)?|easy|easily)\b|(?<![!=])!(?!=)"
+
+chapters = pytest.mark.parametrize("name", CHAPTERS)
+
+
+def stored(name):
+    return nbformat.read(FOLDER / f"{name}.ipynb", as_version=nbformat.NO_CONVERT)
+
+
+def code(name):
+    return [cell.source for cell in stored(name).cells if cell.cell_type == "code"]
+
+
+def outputs(name):
+    return [output for cell in stored(name).cells for output in cell.get("outputs", ())]
+
+
+def headings(name):
+    """(level, words) of every heading, with the code cells between them as (0, source)."""
+    found = []
+    for cell in stored(name).cells:
+        if cell.cell_type == "code":
+            found.append((0, cell.source))
+        else:
+            found += [(len(a), b) for a, b in re.findall(r"^(#+) (.+)$", cell.source, re.MULTILINE)]
+    return found
+
+
+def prose(name):
+    """The sentences of a chapter: no table, no heading, no HTML, no code."""
+    for cell in stored(name).cells:
+        if cell.cell_type == "markdown":
+            kept = [line for line in cell.source.splitlines() if not re.match(r"[#|<]", line)]
+            text = re.sub(r"`[^`]*`", "CODE", "\n".join(kept))
+            for piece in re.split(r"\n\s*\n|\n(?=[-\d>])", text):
+                yield from re.split(r"(?<=[.?:;])[\s*\"]", " ".join(piece.split()))
+
+
+def test_every_chapter_has_both_halves_and_is_run():
+    assert CHAPTERS
+    assert sorted(path.stem for path in FOLDER.glob("*.ipynb")) == CHAPTERS
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["pytest"]["ini_options"]
+    assert "notebooks" in settings["testpaths"]
+    recipe = (ROOT / "Makefile").read_text()
+    assert "pytest --nbval " in recipe
+    assert "--nbval-lax" not in recipe
+
+
+@chapters
+def test_both_halves_say_the_same(name):
+    source, book = jupytext.read(FOLDER / f"{name}.md"), stored(name)
+    assert [(c.cell_type, c.source) for c in source.cells] == [(c.cell_type, c.source) for c in book.cells]
+    assert source.metadata.jupytext.formats == book.metadata.jupytext.formats == "ipynb,md:myst"
+
+
+@chapters
+def test_opens_and_was_run_once_from_the_top(name):
+    book = stored(name)
+    nbformat.validate(book)
+    assert book.metadata.kernelspec.name == "python3"
+    counts = [cell.execution_count for cell in book.cells if cell.cell_type == "code"]
+    assert counts == list(range(1, len(counts) + 1))
+    assert {output.output_type for output in outputs(name)} <= {"stream", "execute_result", "display_data"}
+    assert not any(output.get("name") == "stderr" for output in outputs(name))
+
+
+@chapters
+def test_stores_no_widget(name):
+    """A widget without its kernel is a blank; text and HTML are not."""
+    assert "widgets" not in stored(name).metadata
+    kinds = {kind for output in outputs(name) for kind in output.get("data", ())}
+    assert not {kind for kind in kinds if "widget" in kind}
+
+
+@chapters
+def test_outputs_are_the_same_on_every_machine(name):
+    for output in outputs(name):
+        said = "\n".join([output.get("text", ""), *map(str, output.get("data", {}).values())])
+        for what, pattern in NOT_FOR_OUTPUTS.items():
+            assert not re.search(pattern, said), f"{what}: {re.search(pattern, said)}"
+    assert not any("execution" in cell.metadata for cell in stored(name).cells)
+
+
+@chapters
+def test_figures_are_tested_as_data(name):
+    figures = [output.data for output in outputs(name) if {"text/html", "image/png"} & {*output.get("data", ())}]
+    assert figures
+    for data in figures:
+        digest = re.search(r"digest ([0-9a-f]{16})\b", data["text/plain"])
+        assert digest
+        assert digest[1] in data.get("text/html", digest[1])
+
+
+@chapters
+def test_keeps_its_budget(name):
+    cells = code(name)
+    assert len(stored(name).cells) < CELLS
+    assert max(len(cell.splitlines()) for cell in cells) <= LINES
+    for node in (node for cell in cells for node in ast.walk(ast.parse(cell))):
+        assert not isinstance(node, ast.ClassDef)
+        if isinstance(node, ast.FunctionDef):
+            assert node.end_lineno - node.lineno < BODY, node.name
+    for cell in cells:
+        assert not [token for token in tokenize.generate_tokens(StringIO(cell).readline) if token.string == ";"]
+    assert sum("NBVAL_IGNORE" in cell or "nbval-ignore" in cell for cell in cells) <= 1
+    assert not re.search(r"\binteract\b|\bOutput\(", "\n".join(cells))
+
+
+@chapters
+def test_follows_the_pattern(name):
+    found = [(level, words) for level, words in headings(name) if level]
+    assert [level for level, _ in found].count(1) == 1
+    assert found[0][0] == 1
+    loops = [words for k, (level, words) in enumerate(found) if level == 2 and found[k + 1 : k + 2] == [(3, "Predict")]]
+    assert FEWEST_LOOPS.get(name, 3) <= len(loops) <= 5
+    seen = ["LOOPS" if words in loops else words for level, words in found if level == 2]
+    wanted = [words for words in PATTERN if words != "Break it" or int(name[:2]) >= FIRST_WITH_FAILURES]
+    assert [words for k, words in enumerate(seen) if seen[k - 1 : k] != [words]] == wanted
+
+
+@chapters
+def test_every_loop_ends_in_a_proof(name):
+    parts, inside = {}, None
+    for level, words in headings(name):
+        if level in (1, 2):
+            inside = words
+        parts.setdefault(inside, []).append((level, words))
+    loops = [part for part in parts.values() if (3, "Predict") in part]
+    for part in loops:
+        assert [words for level, words in part if level == 3] == LOOP
+        last = [source for level, source in part if level == 0][-1]
+        assert "assert " in last
+
+
+@chapters
+def test_speaks_as_a_colleague(name):
+    for sentence in prose(name):
+        assert not re.search(NOT_OUR_WORDS, sentence), sentence
+        assert len(sentence.split()) <= WORDS, sentence
+
+
+def test_a_kernel_that_forgets_one_flag_fails_the_chapter(tmp_path):
+    """A page that comes back and is not marked dirty: the figures differ, and the recorded kernel disagrees."""
+    shutil.copytree(ROOT / "khosim", tmp_path / "khosim", ignore=shutil.ignore_patterns("__pycache__"))
+    path = tmp_path / "khosim" / "kernel" / "shmem_kho.py"
+    right = path.read_text()
+    wrong = right.replace("    set_flag(m, folio, PG_dirty)\n", "")
+    assert wrong != right
+    path.write_text(wrong)
+    options = ["--nbval", "--nbval-current-env", "-p", "no:randomly", "-p", "no:cacheprovider"]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *options, FOLDER / "00-start-here.ipynb"], cwd=ROOT, check=False,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == pytest.ExitCode.TESTS_FAILED, done.stdout + done.stderr
+    assert "Cell outputs differ" in done.stdout
+    assert 'assert verdict.agrees("state")' in done.stdout
+    assert "Error: name" not in done.stdout
+    assert re.search(r"\d+ failed, \d+ passed", done.stdout)
