@@ -56,6 +56,9 @@ class MachineConfig:
             raise UsageError(f"(inodes + vmas) * file_pages must be at most {_MOST}; lower one of them")
         if self.file_pages < self.nblocks:
             raise UsageError(f"file_pages ({self.file_pages}) must not be below nblocks ({self.nblocks})")
+        if self.scratch_size < self.kernel_size:
+            least = self.kernel_size
+            raise UsageError(f"scratch_frames must be at least {least}, for the next kernel, not {self.scratch_size}")
         taken = self.kernel_size + self.scratch_size + self.fdt_frames + self.bitmap_frames
         if taken + 4 > self.frames:
             raise UsageError(

@@ -68,7 +68,7 @@ def unmap_mapping_folio(m: MachineState, folio: int) -> Path[None]:
 
 
 def mapped_pages(m: MachineState, ino: int, first: int, last: int) -> Iterator[tuple[int, int]]:
-    """(mapping, page of the mapping) of all that is mapped from the pages first..last of a file (last -1: to the end)."""
+    """(mapping, page in it) of all that is mapped from the pages first..last of a file; last -1 is to the end."""
     for vma in range(len(m.vma.used)):
         if not m.vma.used[vma] or m.vma.ino[vma] != ino:
             continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from khosim.errors import KernelPanic
 from khosim.kernel.page_alloc import alloc_pages
 from khosim.kernel.warn import warn_on_once
 from khosim.state.bitmap import read_word, write_word
@@ -17,6 +18,14 @@ __all__ = ["EFBIG", "ENOENT", "ENOMEM", "SGP_CACHE", "SGP_FALLOC", "SGP_NOALLOC"
 
 SGP_READ, SGP_NOALLOC, SGP_CACHE, SGP_WRITE, SGP_FALLOC = range(5)
 ENOENT, ENOMEM, EFBIG = 2, 12, 27
+
+
+def start_folio(m: MachineState, start: int) -> int:
+    """The frame a block starts at: virt_to_folio(phys_to_virt(start)). Raises `KernelPanic` outside the direct map."""
+    folio = phys_pfn(m, start)
+    if folio >= m.frames:
+        raise KernelPanic(f"BUG: unable to handle page fault: a block starts at {start:#x}, where no memory is")
+    return folio
 
 
 @path
@@ -93,7 +102,7 @@ def shmem_alloc_kho_folio(m: MachineState, ino: int, index: int, sgp: int) -> Pa
         store_block(m, kho, index, pfn_phys(m, folio))
         yield Step("block_set", "Block {index} names frame {pfn:#x}.", index=index, pfn=folio)
         return folio
-    folio = phys_pfn(m, start)
+    folio = start_folio(m, start)
     yield Step("restore", "Block {index} names frame {pfn:#x}: it is taken back.", index=index, pfn=folio)
     set_flag(m, folio, PG_uptodate)
     yield Step("mark_uptodate", "Frame {pfn:#x} is marked uptodate.", pfn=folio)
@@ -120,9 +129,9 @@ def shmem_kho_free_block(m: MachineState, ino: int, index: int) -> Path[None]:
         yield Step("block_empty", "Block {index} is empty already.", index=index)
         yield from warn_on_once(m, "shmem_kho_free_block", "WARNING: mm/shmem.c shmem_kho_free_block")
         return
-    yield from bitmap_clear(m, phys_pfn(m, start))
+    yield from bitmap_clear(m, start_folio(m, start))
     store_block(m, kho, index, 0)
-    yield Step("free_block", "Block {index} is empty.", index=index, pfn=phys_pfn(m, start))
+    yield Step("free_block", "Block {index} is empty.", index=index, pfn=start_folio(m, start))
 
 
 @path

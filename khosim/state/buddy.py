@@ -6,7 +6,7 @@ Pure list work; what is said and checked when a frame changes hands is in `kerne
 from __future__ import annotations
 
 from khosim.state.layout import MAX_ORDER
-from khosim.state.lists import free_area, list_add, list_add_tail, list_del, list_empty, list_walk, pcp_head
+from khosim.state.lists import free_area, list_add, list_add_tail, list_del, list_empty, list_page, list_walk, pcp_head
 from khosim.state.machine import MachineState
 from khosim.state.mem_map import PG_BUDDY, clear_flag, set_flag, test_flag
 
@@ -55,7 +55,7 @@ def take_block(m: MachineState, order: int, *, cma: bool) -> int | None:
             head = free_area(m, kind, size)
             if list_empty(m, head):
                 continue
-            pfn = m.link.next[head]
+            pfn = list_page(m, m.link.next[head])
             _remove(m, pfn)
             for half in reversed(range(order, size)):
                 _insert(m, pfn + (1 << half), half, tail=False)
@@ -114,7 +114,7 @@ def pcp_free(m: MachineState, pfn: int, *, tail: bool = False) -> None:
     m.pcp_count += 1
     m.nr_free += 1
     while m.pcp_count > m.config.pcp_limit:
-        victim = m.link.prev[head]
+        victim = list_page(m, m.link.prev[head])
         list_del(m, victim)
         m.pcp_count -= 1
         m.nr_free -= 1

@@ -12,7 +12,7 @@ from khosim.state.layout import MAX_ORDER
 from khosim.state.machine import MachineState
 
 __all__ = ["LIST_POISON1", "LIST_POISON2", "free_area", "init_lists", "list_add", "list_add_tail", "list_del",
-           "list_empty", "list_walk", "lru_head", "pcp_head"]  # fmt: skip
+           "list_empty", "list_page", "list_walk", "lru_head", "pcp_head"]  # fmt: skip
 
 LIST_POISON1 = -0x100
 LIST_POISON2 = -0x122
@@ -66,6 +66,13 @@ def list_del(m: MachineState, entry: int) -> None:
     m.link.prev[after] = before
     m.link.next[before] = after
     m.link.next[entry], m.link.prev[entry] = LIST_POISON1, LIST_POISON2
+
+
+def list_page(m: MachineState, entry: int) -> int:
+    """The frame that a list leads to (list_entry()). Raises `KernelPanic` where a corrupted list leads elsewhere."""
+    if not 0 <= entry < m.frames:
+        raise KernelPanic("Kernel mode fault: a list of pages leads to something that is no page")
+    return entry
 
 
 def list_walk(m: MachineState, head: int) -> Iterator[int]:

@@ -216,3 +216,24 @@ def test_a_path_can_be_had_for_a_run_put_together_by_hand():
     path = stage.path("fstat", 3)
     assert path.gi_code.co_name == "sys_fstat"
     assert not path.gi_suspended
+
+
+def test_a_kexec_ends_every_other_task_where_it_is():
+    stage = session(MachineConfig(), {})
+    stage.call("memfd_create", "guest", KHO)
+    run = stage.start({"cpu0": [("pwrite", (3, 64, b"x" * 64, 0))], "cpu1": [("kexec", ())]})
+    for _ in range(4):
+        run.take(Choice("cpu0"))
+    while not run.tasks["cpu1"].done:
+        run.take(Choice("cpu1"))
+    assert run.done
+    assert stage.machine.boots == 2
+
+
+def test_a_choice_that_is_not_open_leaves_no_lock_behind():
+    stage = session(MachineConfig(), {})
+    stage.call("memfd_create", "guest", KHO)
+    with pytest.raises(UsageError, match="cannot happen"):
+        stage.together({"cpu0": [("pwrite", (3, 1, b"x", 0))]}, [Choice("cpu0"), Choice("cpu0"), Choice("cpu9")])
+    assert not any(stage.machine.inode.rwsem)
+    assert stage.call("pread", 3, 1, 0) == (b"x", 0)
