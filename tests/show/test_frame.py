@@ -172,6 +172,7 @@ def test_results_are_told_as_a_program_sees_them():
     assert result_words(3) == "3"
     assert result_words(-2) == "-ENOENT"
     assert result_words((b"hello", 0)) == "5 bytes, which say 'hello'"
+    assert result_words((b"A", 0)) == "1 byte, which is 0x41"
     assert result_words((b"", -5)) == "-EIO"
     assert result_words(None) == result_words(object()) == ""
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
+import khosim
 from khosim.config import MachineConfig
 from khosim.show import document
 from khosim.show.widget import STATIC
@@ -266,6 +267,118 @@ def test_the_theme_follows_its_host(page, signal):
         value = {"book": "dark", "lab": "false", "code": "vscode-dark"}[signal]
         page.evaluate(f"document.body.dataset.{key} = '{value}'")
     page.wait_for_selector(".kho[data-theme=dark]")
+
+
+LAB = 268  # what JupyterLab leaves of a phone's 390 pixels
+OVER = """() => {
+    const root = document.querySelector(".kho"), box = root.getBoundingClientRect();
+    const scrolls = ".hidden, .src, .twin, .crumb"; // what scrolls inside, or is cut with an ellipsis
+    const over = (b) => b.width > 0 && Math.max(b.right - box.right, box.left - b.left) > 0.1;
+    const all = [...root.querySelectorAll("*")].filter((e) => !e.closest(scrolls) && over(e.getBoundingClientRect()));
+    return all.map((e) => e.outerHTML.slice(0, 80));
+}"""
+
+
+@pytest.mark.parametrize("width", [260, LAB, 358, 700, 736, 900])
+@pytest.mark.parametrize("size", [64, 256])
+def test_nothing_is_cut_at_any_width(page, width, size):
+    page.evaluate("(d) => model.set('document', d)", document(real(size)) if size == 256 else document(story()))
+    page.set_viewport_size({"width": width + 32, "height": 900})
+    page.wait_for_selector(f"svg.tl[width='{width}']")
+    for step in range(page.evaluate("model.get('document').steps.length")):
+        page.evaluate(f"model.set('t', {step})")
+        assert page.evaluate(OVER) == []
+
+
+def real(frames):
+    machine = khosim.boot(frames=frames, page_size=64)
+    with machine.record("two kernels, and a size that is not mirrored") as trace:
+        fd = machine.os.memfd_create("guest", khosim.MFD_KHO)
+        machine.os.pwrite(fd, b"hello, next kernel", 0)
+        machine = machine.kexec()
+        fd = machine.os.memfd_create("guest", khosim.MFD_KHO)
+        machine.os.pread(fd, 18, 0)
+        machine.os.ftruncate(fd, 100)
+    return trace
+
+
+@pytest.fixture(scope="module")
+def lived():
+    return document(real(64))
+
+
+def test_the_figure_ends_within_620_pixels(page, lived):
+    bottom = "document.querySelector('.twin').offsetTop - document.querySelector('.kho').offsetTop"
+    page.set_viewport_size({"width": 736 + 32, "height": 900})
+    for told in (document(story()), lived):
+        page.evaluate("(d) => model.set('document', d)", told)
+        for step in range(len(told["steps"])):
+            page.evaluate(f"model.set('t', {step})")
+            assert page.evaluate(bottom) - 12 <= 620
+
+
+def test_the_title_is_shown(page):
+    assert page.inner_text(".title") == "pages that survive"
+
+
+def test_the_first_moment_says_how_to_go_on(page):
+    assert "Press Right arrow, or Step forward, to begin." in page.inner_text(".src")
+    page.click("[data-act=next]")
+    assert "to begin" not in page.inner_text(".src")
+
+
+def test_a_new_kernel_has_not_found_the_list_yet(page, lived):
+    page.evaluate("(d) => model.set('document', d)", lived)
+    kexec = lived["kexecs"][0]
+    page.evaluate(f"model.set('t', {kexec - 1})")
+    page.locator("[data-cell='block 0']").click(force=True)  # what it says lies over it
+    pfn = page.inner_text(".why h4").split()[1]
+    page.evaluate(f"model.set('t', {kexec})")
+    assert page.inner_text(".why h4").split("\n") == ["Block 0", "not found yet"]
+    assert "zeros" not in page.inner_text(".why")
+    assert page.get_by_role("gridcell", name="Block 0, not found yet").count() == 1
+    page.locator(f"[data-cell='frame {int(pfn, 16)}']").click(force=True)
+    assert "hello, next kernel" in page.inner_text(".why dl")
+    page.click(".twin summary")
+    page.wait_for_selector(".twin table")
+    assert "Block list and PFN bits are not found yet." in page.inner_text(".twin")
+    page.evaluate(f"model.set('t', {kexec + 1})")
+    assert "not found yet" not in page.inner_text(".kho")
+
+
+def test_a_lamp_waits_for_the_call_to_return(page, lived):
+    page.evaluate("(d) => model.set('document', d)", lived)
+    waits = next(t for t, step in enumerate(lived["steps"]) if step.get("pending"))
+    page.evaluate(f"model.set('t', {waits})")
+    name, statement = lived["invariants"][lived["steps"][waits]["pending"][0]]
+    lamp = page.locator(".lamps li.waits").first
+    assert (lamp.inner_text(), lamp.get_attribute("title")) == (name, statement)
+    assert lamp.get_by_role("img", name="pending").count() == 1
+    assert "pending" in page.inner_text(".lamps h4")
+    page.click("[data-act=last]")
+    assert page.inner_text(".lamps .bad b") == "Violated: size mirrored"
+    assert page.inner_text(".lamps .bad span") == "guest has 100 bytes, its KHO inode remembers 18."
+    assert page.locator(".lamps li").count() == len(lived["invariants"])
+
+
+def test_what_is_wrong_within_a_call_is_not_drawn_as_a_violation(page, lived):
+    page.evaluate("(d) => model.set('document', d)", lived)
+    assert page.locator(".tl .run-s").count() == 0
+
+
+def test_a_document_says_where_to_open(page, lived):
+    only = "model.get = (key) => ({ document: { ...d, start: 7 } })[key]"
+    page.evaluate(f"(d) => {{ {only}; model.set('document', {{}}); }}", lived)
+    assert t(page) == 7
+
+
+def test_the_playhead_stays_inside_and_off_the_kexec_tag(page):
+    for step in (0, 30, 31, 45):
+        page.evaluate(f"model.set('t', {step})")
+        pill, tag, line = (page.locator(c).bounding_box() for c in (".head-p", ".kx-tag", "svg.tl"))
+        assert line["x"] <= pill["x"]
+        assert pill["x"] + pill["width"] <= line["x"] + line["width"] + 0.1
+        assert pill["x"] >= tag["x"] + tag["width"] or pill["x"] + pill["width"] <= tag["x"]
 
 
 def test_nothing_is_wider_than_a_phone(phone):

@@ -1,4 +1,8 @@
-from khosim.show.text import plain, state_table, transcript
+import pytest
+
+import khosim
+from khosim.show.picture import Verdict, picture
+from khosim.show.text import GLUE, memory_lines, plain, state_table, transcript
 from khosim.show.words import changes, numbers, shown_bytes
 from khosim.state.snapshot import Snapshot
 from tests.show.fakes import Tape, story
@@ -47,6 +51,40 @@ def test_a_table_of_a_file_between_two_kernels():
     table = state_table(story()[31].snapshot, "guest")
     assert table.startswith("guest: not open, kho i_size 704\n")
     assert table.count("held, not restored") == 10
+
+
+def test_a_new_kernel_has_not_found_the_list_yet():
+    machine = khosim.boot()
+    with machine.record() as trace:
+        fd = machine.os.memfd_create("guest", khosim.MFD_KHO)
+        machine.os.pwrite(fd, b"hello, next kernel", 0)
+        machine.kexec()
+    lost = next(moment for moment in trace if moment.kernel == 2).snapshot
+    drawn = picture(lost, "guest")
+    assert set(drawn["verdict"].tolist()) == {Verdict.UNKNOWN}
+    assert b"hello, next kernel" in bytes(drawn["bytes"].tolist())
+    table = state_table(lost, "guest")
+    assert "its block list not found yet\n" in table
+    assert table.endswith("PFN bits: not found yet")
+    found = state_table(trace[-1].snapshot, "guest")
+    assert "held, not restored" in found
+    assert "not found yet" not in found
+
+
+@pytest.mark.parametrize("step", [0, 20, 31, 45])
+def test_no_line_of_a_table_is_longer_than_100_columns(step):
+    snapshot = story()[step].snapshot
+    lines = state_table(snapshot, "guest").split("\n")
+    assert max(map(len, lines)) <= 100
+    frames = [line for line in lines if line.startswith(("frames:", "    "))]
+    assert len(frames) > 1
+    assert " ".join(line.strip() for line in frames) == memory_lines(picture(snapshot, "guest"))[0].replace(GLUE, " ")
+
+
+def test_plain_text_wraps_a_long_title():
+    history = story()
+    history.title = "a title that goes on " * 9
+    assert max(map(len, plain(history).split("\n"))) <= 100
 
 
 def test_flags_are_told_by_name():

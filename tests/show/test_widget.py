@@ -57,6 +57,16 @@ def test_a_stepper_says_what_it_shows_without_an_address():
     assert widget.t == 3
 
 
+def test_a_stepper_opens_where_its_history_says():
+    pytest.importorskip("anywidget")
+    history = story()
+    assert show.stepper(history).t == 0
+    assert "start" not in show.document(history)
+    history.start = 7
+    assert show.document(history)["start"] == show.stepper(history).t == 7
+    assert show.stepper(history, t=0).t == 0
+
+
 def test_importing_show_loads_no_widget_and_no_plotting():
     code = "import khosim.show, sys; print({'anywidget', 'ipywidgets', 'matplotlib'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

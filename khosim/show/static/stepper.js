@@ -247,8 +247,8 @@ const round = (x) => Math.round(x * 10) / 10;
 export function layout(width, story) {
   const narrow = width < 700;
   const W = narrow ? Math.max(260, Math.min(width, 560)) : width >= 860 ? Math.min(width, 900) : Math.min(width, 736);
-  const G = narrow ? (W < 320 ? 34 : 38) : 48;
-  const P = narrow ? Math.floor((W - G) / 16) : W >= 860 ? 32 : W < 736 ? 26 : 28;
+  const G = narrow ? (W < 320 ? 34 : 37) : 48;
+  const P = narrow ? Math.floor((W - G - 1) / 16) : W >= 860 ? 32 : W < 736 ? 26 : 28;
   const C = P - (P < 24 ? 3 : 4);
   const { frames, file_pages } = story.doc.machine;
   const columns = Math.min(16, file_pages);
@@ -269,7 +269,7 @@ function memoryLayout(level, frames, P) {
 }
 
 /** Where the labels in the gutter end. */
-const gutterEnd = (L) => L.G - (L.tight ? 3 : L.narrow ? 6 : 8);
+const gutterEnd = (L) => L.G - (L.tight ? 3 : L.narrow ? 4 : 8);
 
 /** Left edge of block column i, of the window that starts at `base`. */
 const columnX = (L, i, base) => L.G + (i - base) * L.P;
@@ -415,7 +415,7 @@ export function timeline(story, state, L, pick) {
       path("head", `M0 ${T.band - 1}V${T.axis}`), rect("head-p", aside - half, T.axis - 1, 2 * half, 18, 9), text("head-t", aside, T.axis + 12, state.t)),
     h("g", { class: "axis" },
       story.cpus.map((cpu) => text("gut", T.G - 8, T.lane(cpu) + 12, cpu)),
-      T.used.length === 1 && text("gut", T.G - 8, T.rows + 8, `block ${T.used[0]}`),
+      T.used.length === 1 && text("gut", T.G - 8, T.rows + 8, L.narrow ? "block" : `block ${T.used[0]}`),
       T.used.length > 1 && [text("gut", T.G - 8, T.rows + 11, "blocks"), text("gut", T.G - 8, T.rows + 24, `${T.used[0]}–${T.used.at(-1)}`)]));
 }
 
@@ -573,9 +573,9 @@ function rulers(story, state, L, pick, base) {
 
 /** The value in the break of its dimension line; beside the line where the line is too short. */
 function dimension(L, x, y, words, now, leader = -99) {
-  const w = words.length * 6.2, room = x - L.G > w + 24, left = x + 8;
+  const w = words.length * (L.tight ? 5.6 : 6.2), room = x - L.G > w + 24, left = x + 8;
   const clear = leader > left - 6 && leader < left + w ? leader + 8 : left; // the leader passes: stand behind it
-  const cx = room ? x - 10 - w / 2 : clear + w / 2;
+  const cx = room ? x - 10 - w / 2 : Math.min(clear, L.W - w) + w / 2;
   return [room && rect("knock", cx - w / 2 - 4, y - 6, w + 8, 12), text(`size ${now ? "now" : ""}`, cx, y + 4, words)];
 }
 
@@ -654,10 +654,11 @@ function rings(state, L, pick, base, ui) {
   };
   const strip = (cls, i, y, grow) => inWindow(i) && out.push(rect(cls, columnX(L, i, base) - grow, y - grow, L.P + 2 * grow, L.S + 2 * grow, 5));
   if (L.level !== "density") for (const n of changed.frames) frameRing("ring-now", n, L.narrow ? 2 : 3, 6);
-  for (const i of changed.cache) strip("ring-now", i, L.cache, 1.5);
-  for (const i of changed.blocks) strip("ring-now", i, L.blocks, 1.5);
+  const wide = L.tight ? 0 : 1.5; // no room there to stand off
+  for (const i of changed.cache) strip("ring-now", i, L.cache, wide);
+  for (const i of changed.blocks) strip("ring-now", i, L.blocks, wide);
   if (pick.frame >= 0 && L.level !== "density" && !changed.frames.has(pick.frame)) frameRing("ring-sel", pick.frame, 1.5, 4.5);
-  if (pick.block >= 0 && !changed.blocks.has(pick.block)) strip("ring-sel", pick.block, L.blocks, 0.5);
+  if (pick.block >= 0 && !changed.blocks.has(pick.block)) strip("ring-sel", pick.block, L.blocks, L.tight ? 0 : 0.5);
   for (const [cls, spot] of [["ring-hover", ui.hover], ["ring-focus", ui.focus]]) {
     if (!spot) continue;
     if (spot.kind === "frame") { if (L.level === "cell") frameRing(cls, spot.n, cls === "ring-focus" ? 5 : 1.5, 7); }
@@ -706,7 +707,7 @@ const nameOf = (violation) => violation.split(":")[0];
 
 /** What is wrong, as a sentence; the name of a file keeps its case. */
 function detailOf(violation) {
-  const words = violation.slice(nameOf(violation).length + 1).trim().replace(/^(block|frame|page|inode) /, (w) => w[0].toUpperCase() + w.slice(1));
+  const words = violation.slice(nameOf(violation).length + 1).trim().replace(/^(block|frame|page|inode|byte) /, (w) => w[0].toUpperCase() + w.slice(1));
   return words && !words.endsWith(".") ? `${words}.` : words;
 }
 
@@ -721,7 +722,7 @@ function lamps(story, state) {
   const waiting = rest.filter(({ waits }) => waits).length;
   return h("section", { class: "lamps", "aria-label": "Invariants" },
     !bad.length && h("h4", {}, "Invariants ", h("span", {}, `${rest.length - waiting} hold${waiting ? `, ${waiting} pending` : ""}`)),
-    h("ul", {}, bad.map((name) => h("li", { class: "bad", title: statement[name] },
+    h("ul", { class: bad.length > 1 ? "many" : null }, bad.map((name) => h("li", { class: "bad", title: statement[name] },
       h("b", {}, mark("M3 3l8 8m0 -8l-8 8", 14, "violated"), `Violated: ${name.toLowerCase()}`), h("span", {}, details(state, name)))),
     rest.map(({ name, waits }) => h("li", { class: `${waits ? "waits" : ""} ${name.length > LONG ? "alone" : ""}`.trim() || null, title: statement[name] },
       waits ? mark("M9 6a3 3 0 1 1 -6 0a3 3 0 1 1 6 0", 12, "pending") : mark("M2.5 6.5l2.5 2.5l4.5 -6", 12, "holds"), name))));
@@ -755,7 +756,7 @@ function historyRoom(story, state, known, L) {
   const block = (name) => 36 + 16 * lines(details(state, name), width - 36);
   const lampRows = (long + Math.ceil((rest.length - long) / 2)) * line + (bad.length ? bad.map(block).reduce((a, b) => a + b) : 17);
   const factRows = known.reduce((sum, [, words]) => sum + line * lines(words, width - 68), 0);
-  const room = L.memory + L.rows * L.rowHeight + 27 - lampRows - 12 - 20 - factRows - 8;
+  const room = L.memory + L.rows * L.rowHeight + 40 - lampRows - 12 - 20 - factRows - 8;
   return clamp(Math.floor(room / line), 1, 5);
 }
 
@@ -767,8 +768,9 @@ function facts(story, state, { frame, block }) {
   const flags = Object.entries(machine.flags ?? {}).filter(([name, mask]) => name !== "free" && has(rows.flags[frame], mask)).map(([name]) => name);
   const owner = [rows.cache[i] === frame && `cache ${i}`, rows.blocks[i] === frame && `block ${i}`].filter(Boolean);
   const since = sinceWhen(story, state, frame);
+  const told = role !== "stale" && owner.length > (state.bad.length ? 0 : 1); // the owner says it, and room is short
   return [
-    ["holds", role === "stale" ? (poison === machine.page_size ? "freed poison" : "another owner's page") : i >= 0 ? `block ${i} of this file` : role === "unclaimed" && lost ? "nobody knows yet" : role === "free" ? "nothing" : ROLE_WORDS[role]],
+    !told && ["holds", role === "stale" ? (poison === machine.page_size ? "freed poison" : "another owner's page") : i >= 0 ? `block ${i} of this file` : role === "unclaimed" && lost ? "nobody knows yet" : role === "free" ? "nothing" : ROLE_WORDS[role]],
     owner.length && ["owner", owner.join(", ") + (owner.length === 1 && role !== "cached" ? " only" : "")],
     ["PFN bit", lost ? VERDICT_WORDS[UNKNOWN] : rows.bit[frame] ? (since > 0 ? `set since step ${since}` : "set") : "clear"],
     rows.refs[frame] > 0 && ["refs", rows.maps[frame] > 0 ? `${rows.refs[frame]}, mapped ${rows.maps[frame]}` : String(rows.refs[frame])],
