@@ -16,9 +16,9 @@ def test_the_program_runs_and_prints_what_its_comments_say(capsys):
     assert re.search(r"#\s+(Block 0 names frame 0x\w+\.)", program)[1] == out[-1]
 
 
-def test_every_path_it_names_is_there():
+def test_every_path_it_names_is_there_but_for_what_make_builds():
     for name in re.findall(r"`((?:khosim|notebooks|tests|book)/[\w./-]+)`", README):
-        assert (ROOT / name).exists(), name
+        assert "_build" in name or (ROOT / name).exists(), name
 
 
 def test_every_file_of_the_reading_order_is_there():

@@ -31,6 +31,8 @@ class Choice(NamedTuple):
 
 PATIENCE = 100
 """Rounds in which bad luck alone keeps a task going round, until it counts as a livelock."""
+MOST_STEPS = 200_000
+"""Steps a run may take; whoever takes more would take for ever, and each is kept."""
 Luck = Callable[[Choose], int]
 """Answers a question with one of its options."""
 
@@ -117,6 +119,7 @@ class Run:
         except StopIteration as end:
             task.done, task.parked, task.result = True, None, end.value
             return None
+        self._accept(event, choice.task)
         task.parked = event
         if isinstance(event, Retry):
             self._spins(task)
@@ -127,6 +130,13 @@ class Run:
         if isinstance(event, Step) and self.stage.watch:
             self.stage.watch(self, choice.task, event)
         return event
+
+    def _accept(self, event: object, name: str) -> None:
+        """Refuse what is no event, and a run that does not end."""
+        if not isinstance(event, Step | Choose | Wait):
+            raise UsageError(f"a path yields Step, Warn, Choose, Wait or Retry, not {event!r}; see khosim.steps")
+        if len(self.taken) > MOST_STEPS:
+            raise Livelock(f"{name} has taken {MOST_STEPS:,} steps and goes on; a loop needs an end, or a Retry")
 
     def _mark(self) -> None:
         """Remember where the run could have gone another way."""

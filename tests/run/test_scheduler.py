@@ -283,3 +283,23 @@ def test_reprs_hold_no_address():
     run = Run(board, {"a": put(board, 0)})
     assert repr(run) == "Run(0 choices taken, 0 of 1 task(s) done)"
     assert " at 0x" not in repr(run.tasks)
+
+
+def forever():
+    while True:
+        yield Step("again", "Again.")
+
+
+def words():
+    yield "hello"
+
+
+def test_a_path_that_never_ends_is_a_livelock_and_not_a_hang():
+    run = Run(Board(), {"cpu0": forever()})
+    with pytest.raises(Livelock, match="200,000 steps"):
+        run.finish()
+
+
+def test_what_is_no_event_is_refused_in_words_that_teach():
+    with pytest.raises(UsageError, match=r"yields Step.*not 'hello'"):
+        Run(Board(), {"cpu0": words()}).finish()
