@@ -33,7 +33,7 @@ _RUN = """\
 example:
   $ khosim run kexec                    the transcript: one sentence a step, the call stack, what changed
   $ khosim run kexec --json > kexec.json    the recording, as the stepper reads it
-  $ khosim run write --fork 5 cpu0=-12  the other future: at step 5 the allocation fails (ENOMEM)
+  $ khosim run write --fork 4 cpu0=-12  the other future: at step 4 the allocation fails (ENOMEM)
 
 exit status: 0 the run ended, 1 the modelled kernel died in it, 2 the arguments cannot be used
 """
@@ -111,5 +111,5 @@ def _run(args: argparse.Namespace) -> int:
 
 def _fork(history: History, t: str, choice: str) -> History:
     if not t.isdigit():
-        raise UsageError(f"--fork takes a moment and a choice, such as 5 cpu0=-12, not {t!r}")
+        raise UsageError(f"--fork takes a moment and a choice, such as 4 cpu0=-12, not {t!r}")
     return history.fork(int(t), choice)

@@ -69,6 +69,13 @@ def test_a_slip_is_told_in_one_line_and_ends_with_2(capsys, argv, words):
     assert err.count("\n") == 1
 
 
+def test_a_file_without_runs_is_not_taken_for_agreement(capsys, tmp_path):
+    (tmp_path / "empty.jsonl").touch()
+    status, _, err = run(capsys, "conform", str(tmp_path / "empty.jsonl"))
+    assert status == 2
+    assert "holds no recorded runs" in err
+
+
 def test_conform_ends_with_the_counts(capsys):
     status, out, _ = run(capsys, "conform", str(TRACES / "scenarios.jsonl.gz"))
     assert (status, out) == (0, "runs 258/258  results 1620/1620  state 1620/1620  events 1620/1620  masked 86\n")

@@ -82,6 +82,8 @@ def _judge(files: list[Path]) -> Iterator[RunVerdict]:
             if sys.stderr.isatty():
                 print(f"\r{path.name}: {count} runs", end="", file=sys.stderr, flush=True)
             yield verdict
+        if not count:
+            raise UsageError(f"{path} holds no recorded runs")
         print(f"\r{path.name}: {count} runs", file=sys.stderr)
 
 

@@ -56,6 +56,7 @@ def kho_inode_create(m: MachineState, name: str) -> Path[int]:
     for pfn in range(first, first + count):
         fill(m, pfn, 0)
         set_flag(m, pfn, PG_reserved)
+        yield Step("kho_clear", "Frame {pfn:#x} is cleared for the KHO inode.", pfn=pfn)
         yield from bitmap_set(m, pfn)
     if handover.add_file(m, KhoFile(name, address)):
         yield Step("kho_inode", "The KHO inode is at {address:#x}: size 0, no blocks.", address=address)

@@ -83,8 +83,8 @@ class History(Sequence[Moment]):
 
     def seek(self, t: int) -> Snapshot:
         """The machine's state at time `t`. Raises `UsageError` outside the recording."""
-        if not -len(self) <= t < len(self):
-            raise UsageError(f"the recording has moments 0 to {self.steps}, not {t}")
+        if not isinstance(t, int) or not -len(self) <= t < len(self):
+            raise UsageError(f"the recording has moments 0 to {self.steps}, not {t!r}")
         return self.moments[t].snapshot
 
     def between(self, a: int, b: int) -> list[Change]:
@@ -121,7 +121,11 @@ class History(Sequence[Moment]):
                 other.parent = (self, first_difference(self, other))
                 return other
         open_here = ", ".join(map(str, self.alternatives(t))) or "nothing"
-        raise UsageError(f"{wanted} was not open at moment {t}; what was, beside what happened: {open_here}")
+        moments = [str(moment.t) for moment in self.moments if self.alternatives(moment.t)]
+        raise UsageError(
+            f"{wanted} was not open at moment {t}; what was, beside what happened: {open_here}."
+            f" Moments with a choice: {', '.join(moments[:12]) or 'none'}"
+        )
 
     def why(self, cell: Cell | str, t: int | None = None, **where: Any) -> Cause:
         """Why a cell is what it is at time `t` (default: at the end): the last step that changed it.

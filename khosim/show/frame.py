@@ -212,7 +212,7 @@ def _machine(snapshot: Snapshot) -> Document:
 def result_words(result: object) -> str:
     """Return what a call returned as a reader sees it: a number, an errno's name, bytes; "" for the rest."""
     match result:
-        case (bytes() as data, 0) | (bytes() as data):
+        case (bytes() as data, 0 | -1) | (bytes() as data):
             return f"{len(data)} byte{'s' * (len(data) > 1)}, which {shown_bytes(data)}" if data else "no bytes"
         case (_, int() as number) | (int() as number):
             return f"-{errorcode.get(-number, -number)}" if number < 0 else str(number)

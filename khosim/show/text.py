@@ -164,7 +164,8 @@ def _functions(moment: Moment) -> Functions:
 
 def _headline(history: History) -> str:
     last = history[len(history) - 1]
-    kernels = f"{last.kernel} kernel{'s' * (last.kernel > 1)}"
+    count = len(history.kexecs) + 1
+    kernels = f"{count} kernel{'s' * (count > 1)}"
     return f"{history.title}: {last.t} steps, {kernels}, digest {history.digest}"
 
 

@@ -65,6 +65,6 @@ def cell_reader(m: MachineState, cell: Cell, *, pfn: int | None = None, index: i
 
 
 def _bounded(name: str, value: int | None, end: int) -> int:
-    if value is None or not 0 <= value < end:
-        raise UsageError(f"say which one: {name}=0 to {end - 1}, not {name}={value}")
+    if not isinstance(value, int) or not 0 <= value < end:
+        raise UsageError(f"say which one: {name}=0 to {end - 1}, not {name}={value!r}")
     return value

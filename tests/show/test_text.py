@@ -1,6 +1,7 @@
 import pytest
 
 import khosim
+from khosim.show.frame import result_words
 from khosim.show.picture import Verdict, picture
 from khosim.show.text import GLUE, memory_lines, plain, state_table, transcript
 from khosim.show.words import changes, numbers, shown_bytes
@@ -103,3 +104,8 @@ def test_bytes_are_told_as_a_reader_reads_them():
     assert shown_bytes(b"\xa5" * 64) == "are 0xa5"
     assert shown_bytes(b"hello, next kernel") == "say 'hello, next kernel'"
     assert shown_bytes(b"\x01\x02") == "are 01 02"
+
+
+def test_what_a_mapping_gave_is_no_error():
+    assert result_words((b"x", -1)) == "1 byte, which is 0x78"
+    assert result_words((b"", -12)) == "-ENOMEM"
