@@ -48,21 +48,28 @@ def free_block(m: MachineState, pfn: int, order: int, *, tail: bool = False) -> 
     _insert(m, pfn, order, tail)
 
 
+def _carve(m: MachineState, head: int, size: int, pfn: int, order: int) -> None:
+    """Take 2**order frames from `pfn` on out of the free block of 2**size frames at `head`; the rest stays free."""
+    _remove(m, head)
+    while size > order:
+        size -= 1
+        half = head + (1 << size)
+        _insert(m, head if pfn >= half else half, size, tail=False)
+        head = half if pfn >= half else head
+    for frame in range(pfn, pfn + (1 << order)):
+        clear_flag(m, frame, PG_BUDDY)
+    m.nr_free -= 1 << order
+
+
 def take_block(m: MachineState, order: int, *, cma: bool) -> int | None:
     """Take 2**order frames, smallest block first, splitting it; scratch only as a last resort (`cma`)."""
     for kind in range(1 + cma):
         for size in range(order, MAX_ORDER + 1):
             head = free_area(m, kind, size)
-            if list_empty(m, head):
-                continue
-            pfn = list_page(m, m.link.next[head])
-            _remove(m, pfn)
-            for half in reversed(range(order, size)):
-                _insert(m, pfn + (1 << half), half, tail=False)
-            for frame in range(pfn, pfn + (1 << order)):
-                clear_flag(m, frame, PG_BUDDY)
-            m.nr_free -= 1 << order
-            return pfn
+            if not list_empty(m, head):
+                pfn = list_page(m, m.link.next[head])
+                _carve(m, pfn, size, pfn, order)
+                return pfn
     return None
 
 
@@ -70,17 +77,9 @@ def take_frame(m: MachineState, pfn: int) -> bool:
     """Take one particular frame out of the free block it lies in; False if it lies in none (alloc_contig_range())."""
     for order in range(MAX_ORDER + 1):
         head = pfn & -(1 << order)
-        if m.page.private[head] != 1 + order or not test_flag(m, head, PG_BUDDY):
-            continue
-        _remove(m, head)
-        for frame in range(head, head + (1 << order)):
-            clear_flag(m, frame, PG_BUDDY)
-        m.nr_free -= 1 << order
-        for smaller in reversed(range(order)):
-            half = head + (1 << smaller)
-            free_block(m, head if pfn >= half else half, smaller)
-            head = half if pfn >= half else head
-        return True
+        if m.page.private[head] == 1 + order and test_flag(m, head, PG_BUDDY):
+            _carve(m, head, order, pfn, 0)
+            return True
     return False
 
 

@@ -48,10 +48,12 @@ class Machine(MachineState):
         """Enter the kernel; what it returns, or `OSError`. Raises `MachineGone` if this kernel is no more."""
         self._check_alive()
         result = self._session.call(name, *args)
-        code = result[-1] if isinstance(result, tuple) and name != "access" else result
-        if isinstance(code, int) and code < 0 and name != "access":
+        if name == "access":  # what it read, and where it faulted, which is no errno
+            return result
+        code = result[-1] if isinstance(result, tuple) else result
+        if isinstance(code, int) and code < 0:
             raise OSError(-code, os.strerror(-code))
-        if isinstance(result, tuple) and name != "access":
+        if isinstance(result, tuple):
             return result[:-1] if len(result) > 2 else result[0]  # noqa: PLR2004 - (data, errno) is data
         return result
 
