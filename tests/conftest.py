@@ -4,6 +4,8 @@ import shutil
 import pytest
 from hypothesis import settings
 
+from tests.browser import FLAGS
+
 # A slow machine is not a wrong answer; a failure must come with what is needed to repeat it.
 settings.register_profile("khosim", deadline=None, print_blob=True)
 settings.load_profile("khosim")
@@ -28,3 +30,14 @@ def need():
         pytest.skip(missing)
 
     return find
+
+
+@pytest.fixture(scope="module")
+def browser(need):
+    """Chromium without a window. Module scope: its driver keeps an event loop, and other tests start their own."""
+    driver = pytest.importorskip("playwright.sync_api").sync_playwright
+    path = need("chromium", "chromium")
+    with driver() as playwright:
+        found = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield found
+        found.close()

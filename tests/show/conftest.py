@@ -1,9 +1,12 @@
-"""A fake history tells its own violations; a real one is looked at."""
+"""A fake history tells its own violations; a real one is looked at. And pages with a stepper on them."""
 
 import pytest
 
 from khosim.show import frame, text
 from khosim.show.lamps import Rail, rails
+from tests.browser import opened, served
+from tests.show.bare import files, recorded, traits
+from tests.show.fakes import story
 
 
 def told_or_seen(history):
@@ -21,3 +24,26 @@ def _fakes_tell_their_violations():
         patch.setattr(frame, "rails", told_or_seen)
         patch.setattr(text, "lamps", told)
         yield
+
+
+@pytest.fixture(scope="module")
+def site():
+    with served(files(story())) as address:
+        yield address
+
+
+@pytest.fixture
+def page(browser, site):
+    with opened(browser, site) as page:
+        yield page
+
+
+@pytest.fixture
+def phone(browser, site):
+    with opened(browser, site, 390) as page:
+        yield page
+
+
+@pytest.fixture(scope="module")
+def lived():
+    return traits(recorded(64))

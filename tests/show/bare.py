@@ -1,0 +1,57 @@
+"""The stepper on a bare page: no notebook, no network, no framework. Its model keeps what a host would keep."""
+
+import json
+
+import khosim
+from khosim.show import document
+from khosim.show.widget import STATIC
+
+PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>stepper</title>
+<meta name="viewport" content="width=device-width,initial-scale=1">
+<link rel="icon" href="data:,"><link rel="stylesheet" href="/stepper.css"><style>body { margin: 16px }</style>
+</head>
+<body><main></main><script type="module">
+import stepper from "/stepper.js";
+const state = { ...await (await fetch("/traits.json")).json(), t: 0 }, heard = {};
+window.saved = [];
+window.model = {
+  get: (key) => state[key],
+  set(key, value) { state[key] = value; (heard[`change:${key}`] ?? []).forEach((f) => f()); },
+  save_changes() { window.saved.push(state.t); },
+  on(name, f) { (heard[name] ??= []).push(f); },
+  off(name, f) { heard[name] = (heard[name] ?? []).filter((g) => g !== f); },
+};
+window.heard = heard;
+window.cleanup = stepper.render({ model: window.model, el: document.querySelector("main") });
+</script></body></html>"""
+
+
+def traits(history):
+    """What a host gives to the stepper, besides the step."""
+    return {"document": document(history)}
+
+
+def files(history):
+    return {
+        "/": ("text/html", PAGE.encode()),
+        "/traits.json": ("application/json", json.dumps(traits(history)).encode()),
+        "/stepper.js": ("text/javascript", (STATIC / "stepper.js").read_bytes()),
+        "/stepper.css": ("text/css", (STATIC / "stepper.css").read_bytes()),
+    }
+
+
+def give(page, told):
+    page.evaluate("(traits) => Object.entries(traits).forEach(([key, value]) => model.set(key, value))", told)
+
+
+def recorded(frames):
+    machine = khosim.boot(frames=frames, page_size=64)
+    with machine.record("two kernels, and a size that is not mirrored") as trace:
+        fd = machine.os.memfd_create("guest", khosim.MFD_KHO)
+        machine.os.pwrite(fd, b"hello, next kernel", 0)
+        machine = machine.kexec()
+        fd = machine.os.memfd_create("guest", khosim.MFD_KHO)
+        machine.os.pread(fd, 18, 0)
+        machine.os.ftruncate(fd, 100)
+    return trace

@@ -1,0 +1,100 @@
+"""How the stepper lies on a page in a real browser: widths, heights, themes, sizes of machines."""
+
+import pytest
+
+from khosim.config import MachineConfig
+from tests.show.bare import give, recorded, traits
+from tests.show.fakes import Tape, story, write
+
+
+@pytest.mark.parametrize("signal", ["book", "lab", "code", "system"])
+def test_the_theme_follows_its_host(page, signal):
+    assert page.get_attribute(".kho", "data-theme") == "light"
+    if signal == "system":
+        page.emulate_media(color_scheme="dark")
+    else:
+        key = {"book": "theme", "lab": "jpThemeLight", "code": "vscodeThemeKind"}[signal]
+        value = {"book": "dark", "lab": "false", "code": "vscode-dark"}[signal]
+        page.evaluate(f"document.body.dataset.{key} = '{value}'")
+    page.wait_for_selector(".kho[data-theme=dark]")
+
+
+LAB = 268  # what JupyterLab leaves of a phone's 390 pixels
+OVER = """() => {
+    const root = document.querySelector(".kho"), box = root.getBoundingClientRect();
+    const scrolls = ".hidden, .src, .twin, .crumb"; // what scrolls inside, or is cut with an ellipsis
+    const over = (b) => b.width > 0 && Math.max(b.right - box.right, box.left - b.left) > 0.1;
+    const all = [...root.querySelectorAll("*")].filter((e) => !e.closest(scrolls) && over(e.getBoundingClientRect()));
+    return all.map((e) => e.outerHTML.slice(0, 80));
+}"""
+
+
+@pytest.mark.parametrize("width", [260, LAB, 358, 700, 736, 900])
+@pytest.mark.parametrize("size", [64, 256])
+def test_nothing_is_cut_at_any_width(page, width, size):
+    give(page, traits(recorded(size) if size == 256 else story()))
+    page.set_viewport_size({"width": width + 32, "height": 900})
+    page.wait_for_selector(f"svg.tl[width='{width}']")
+    for step in range(page.evaluate("model.get('document').steps.length")):
+        page.evaluate(f"model.set('t', {step})")
+        assert page.evaluate(OVER) == []
+
+
+def test_the_figure_ends_within_620_pixels(page, lived):
+    bottom = "document.querySelector('.twin').offsetTop - document.querySelector('.kho').offsetTop"
+    page.set_viewport_size({"width": 736 + 32, "height": 900})
+    for told in (traits(story()), lived):
+        give(page, told)
+        for step in range(len(told["document"]["steps"])):
+            page.evaluate(f"model.set('t', {step})")
+            assert page.evaluate(bottom) - 12 <= 620
+
+
+def test_what_is_wrong_within_a_call_is_not_drawn_as_a_violation(page, lived):
+    give(page, lived)
+    assert page.locator(".tl .run-s").count() == 0
+
+
+def test_the_playhead_stays_inside_and_off_the_kexec_tag(page):
+    for step in (0, 30, 31, 45):
+        page.evaluate(f"model.set('t', {step})")
+        pill, tag, line = (page.locator(c).bounding_box() for c in (".head-p", ".kx-tag", "svg.tl"))
+        assert line["x"] <= pill["x"]
+        assert pill["x"] + pill["width"] <= line["x"] + line["width"] + 0.1
+        assert pill["x"] >= tag["x"] + tag["width"] or pill["x"] + pill["width"] <= tag["x"]
+
+
+def test_nothing_is_wider_than_a_phone(phone):
+    assert "narrow" in phone.get_attribute(".kho", "class")
+    for step in (0, 20, 34, 43):
+        phone.evaluate(f"model.set('t', {step})")
+        assert phone.evaluate("document.documentElement.scrollWidth") <= 390
+    sizes = phone.evaluate(
+        "[...document.querySelectorAll('.btns button')].map((b) => b.getBoundingClientRect().height)"
+    )
+    assert min(sizes) >= 44
+
+
+def test_buttons_stay_under_the_pointer(page):
+    def place():
+        return page.locator("[data-act=next]").bounding_box()
+
+    first = place()
+    for _ in range(45):
+        page.click("[data-act=next]")
+        assert place() == first
+
+
+def test_four_thousand_frames_are_drawn_as_runs(page):
+    tape = Tape("large", MachineConfig(frames=4096, file_pages=16))
+    tape.open()
+    for i in (0, 1, 2, 3):
+        write(tape, i)
+    give(page, traits(tape.history))
+    page.click("[data-act=last]")
+    name = page.get_by_role("img", name="Physical memory, 4096 frames").get_attribute("aria-label")
+    assert ", 4 cached" in name
+    assert page.locator("svg.fig *").count() < 500
+    box = page.locator("svg.fig").bounding_box()
+    page.mouse.click(box["x"] + 48 + 3.5 * 0x2A + 1, box["y"] + box["height"] - 6 - 4 * 32 + 1)
+    assert page.inner_text(".why h4").startswith("Frame 0x2a")

@@ -1,0 +1,93 @@
+"""What the stepper says in a real browser: names, selections, lamps, text."""
+
+from tests.browser import press, t
+from tests.show.bare import give
+
+
+def test_names_for_those_who_cannot_see(page):
+    page.evaluate("model.set('t', 43)")
+    assert page.get_by_role("region", name="Stepper: pages that survive").count() == 1
+    slider = page.get_by_role("slider", name="Step")
+    words = "Step 43 of 45, ftruncate, kernel 2, violated: No stale block"
+    assert slider.get_attribute("aria-valuetext") == words
+    for name in ("First step", "Step back", "Play", "Step forward", "Last step"):
+        assert page.get_by_role("button", name=name, exact=True).count() == 1
+    assert page.get_by_role("grid", name="Physical memory, 64 frames").get_by_role("gridcell").count() == 64
+    stale = page.get_by_role("gridcell", name="Frame 0x31, stale, block 5, PFN bit set, changed in this step")
+    assert stale.count() == 1
+    assert page.get_by_role("gridcell", name="Page cache 3, frame 0x2a, uptodate, dirty").count() == 1
+    assert page.get_by_role("status").inner_text().startswith("CPU 0")
+    assert "Violated: No stale block." in page.get_by_role("alert").inner_text()
+
+
+def test_a_frame_is_picked_by_pointer_and_by_keyboard(page):
+    page.evaluate("model.set('t', 34)")
+    page.locator("[data-cell='frame 32']").click()
+    assert page.inner_text(".why h4").startswith("Frame 0x20")
+    assert page.get_attribute("[data-cell='frame 32']", "aria-selected") == "true"
+    press(page, "Escape")
+    page.locator("[data-cell='frame 0']").focus()
+    press(page, "ArrowRight", "ArrowDown", "ArrowDown", "Enter")
+    assert page.inner_text(".why h4").startswith("Frame 0x21")
+    assert t(page) == 34
+
+
+def test_a_caller_shows_its_own_line(page):
+    page.evaluate("model.set('t', 2)")
+    assert page.inner_text(".crumb .top") == "shmem_alloc_folio"
+    page.click(".crumb [data-depth='0']")
+    assert "yield from shmem_alloc_folio" in page.inner_text(".src .lit")
+
+
+def test_the_step_as_text_is_complete(page):
+    page.evaluate("model.set('t', 43)")
+    page.click(".twin summary")
+    page.wait_for_selector(".twin table")
+    words = page.inner_text(".twin")
+    assert "STALE: names a frame that is not this file's" in words
+    assert "i_size 320, mirror 320: they agree" in words
+    assert "Violated: no stale block. Block 5 names a free frame." in words
+
+
+def test_the_title_is_shown(page):
+    assert page.inner_text(".title") == "pages that survive"
+
+
+def test_the_first_moment_says_how_to_go_on(page):
+    assert "Press Right arrow, or Step forward, to begin." in page.inner_text(".src")
+    page.click("[data-act=next]")
+    assert "to begin" not in page.inner_text(".src")
+
+
+def test_a_new_kernel_has_not_found_the_list_yet(page, lived):
+    give(page, lived)
+    kexec = lived["document"]["kexecs"][0]
+    page.evaluate(f"model.set('t', {kexec - 1})")
+    page.locator("[data-cell='block 0']").click(force=True)  # what it says lies over it
+    pfn = page.inner_text(".why h4").split()[1]
+    page.evaluate(f"model.set('t', {kexec})")
+    assert page.inner_text(".why h4").split("\n") == ["Block 0", "not found yet"]
+    assert "zeros" not in page.inner_text(".why")
+    assert page.get_by_role("gridcell", name="Block 0, not found yet").count() == 1
+    page.locator(f"[data-cell='frame {int(pfn, 16)}']").click(force=True)
+    assert "hello, next kernel" in page.inner_text(".why dl")
+    page.click(".twin summary")
+    page.wait_for_selector(".twin table")
+    assert "Block list and PFN bits are not found yet." in page.inner_text(".twin")
+    page.evaluate(f"model.set('t', {kexec + 1})")
+    assert "not found yet" not in page.inner_text(".kho")
+
+
+def test_a_lamp_waits_for_the_call_to_return(page, lived):
+    give(page, lived)
+    waits = next(t for t, step in enumerate(lived["document"]["steps"]) if step.get("pending"))
+    page.evaluate(f"model.set('t', {waits})")
+    name, statement = lived["document"]["invariants"][lived["document"]["steps"][waits]["pending"][0]]
+    lamp = page.locator(".lamps li.waits").first
+    assert (lamp.inner_text(), lamp.get_attribute("title")) == (name, statement)
+    assert lamp.get_by_role("img", name="pending").count() == 1
+    assert "pending" in page.inner_text(".lamps h4")
+    page.click("[data-act=last]")
+    assert page.inner_text(".lamps .bad b") == "Violated: size mirrored"
+    assert page.inner_text(".lamps .bad span") == "guest has 100 bytes, its KHO inode remembers 18."
+    assert page.locator(".lamps li").count() == len(lived["document"]["invariants"])
