@@ -8,9 +8,10 @@ from typing import Any
 from khosim.run.history import History
 from khosim.show.frame import document, states
 from khosim.show.html import fallback
+from khosim.show.source import sources
 from khosim.show.text import plain, state_table, transcript
 
-__all__ = ["document", "fallback", "mimebundle", "plain", "state_table", "states", "stepper", "transcript"]
+__all__ = ["document", "fallback", "mimebundle", "plain", "sources", "state_table", "states", "stepper", "transcript"]
 
 
 def stepper(history: History, file: str | None = None, t: int | None = None) -> Any:
@@ -21,7 +22,7 @@ def stepper(history: History, file: str | None = None, t: int | None = None) -> 
     from khosim.show.widget import Stepper
 
     drawn = document(history, file)
-    return Stepper(document=drawn, t=drawn.get("start", 0) if t is None else t)
+    return Stepper(document=drawn, sources=sources(history), t=drawn.get("start", 0) if t is None else t)
 
 
 def mimebundle(history: History) -> dict[str, Any]:
@@ -35,6 +36,6 @@ def mimebundle(history: History) -> dict[str, Any]:
         return bundle
     from khosim.show.widget import Stepper
 
-    found = Stepper(document=drawn, t=drawn.get("start", 0))._repr_mimebundle_()
+    found = Stepper(document=drawn, sources=sources(history), t=drawn.get("start", 0))._repr_mimebundle_()
     data = found[0] if isinstance(found, tuple) else found or {}
     return {**data, **bundle}

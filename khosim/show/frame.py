@@ -3,17 +3,22 @@
 A document is JSON-able: the first state as runs, then for each step only what changed, the sentence, the call
 stack and the verdicts. `states` rebuilds every state from it, as the stepper's `decode` does in JavaScript.
 
-    {"schema": "khosim/1", "title", "file", "digest", "machine": {...}, "invariants": [[name, statement], ...],
+    {"schema": "khosim/2", "id", "title", "file", "digest", "machine": {...}, "invariants": [[name, statement], ...],
      "planes": [[name, runs], ...],          runs: value, length, value, length ...
-     "functions": [{"name", "file", "line", "kernel", "source"}, ...],
+     "functions": [{"name", "file", "line", "kernel", "source": key}, ...],
      "calls": [[cpu, text, first, last, result], ...], "kexecs": [step, ...],
      "steps": [{"d": [[plane, start, length, value, ...], ...], "say", "cpu",
                 "stack": [keep, function, line, ...], "bad": [violated, ...], "pending": [number of an invariant, ...],
                 "warn": 1}, ...],
-     "start": the step to open at, if it is not 0}
+     "start": the step to open at, if it is not 0,
+     "other": {"from": k, "title", "digest", "calls", "kexecs", "failure", "steps"}, the second future of a fork}
 
 What is missing in a step is as it was in the step before, except `d` and `warn`. A stack keeps its outermost
 `keep` frames. The plane "bytes" carries text pieces instead of runs. Both codes are in `khosim.show.runs`.
+
+A fork's document is its parent's, what happened; `other` is what could have: steps 0 to k - 1 are shared, and its
+`steps` take the place of those from k on. Source text travels beside the document, by key: `khosim.show.sources`.
+`id` is for links: `#id` to a figure, `#id@step` to a moment of it.
 """
 
 from __future__ import annotations
@@ -21,35 +26,30 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from errno import errorcode
-from pathlib import Path
 from types import CodeType
 from typing import Any
+from unicodedata import normalize
 
 import numpy as np
 
 from khosim.run.history import History, Moment
-from khosim.show import source
 from khosim.show.lamps import NAMES, STATEMENTS, Rail, rails, returns
 from khosim.show.picture import PLANES, Picture, name_of, picture
 from khosim.show.runs import apply, change, pack, splice, text_change, unpack
+from khosim.show.source import Stack, describe, kernel_codes, kernel_stack
 from khosim.show.words import shown_bytes
 from khosim.state.mem_map import PG_NAMES
 from khosim.state.snapshot import Snapshot
 from khosim.steps import Warn
 
-__all__ = [
-    "SCHEMA", "Document", "Stack", "State", "document", "failure", "file_of", "kernel_stack", "result_words",
-    "states", "who",
-]  # fmt: skip
+__all__ = ["SCHEMA", "Document", "State", "document", "failure", "file_of", "result_words", "slug", "states", "who"]
 
-SCHEMA = "khosim/1"
+SCHEMA = "khosim/2"
 TEXT = PLANES.index("bytes")
-ROOT = Path(__file__).parents[1]
-DRIVERS = ("run/", "user/", "scenarios/")
 
 Document = dict[str, Any]
 """What `document` returns."""
-Stack = tuple[tuple[str, str, int], ...]
+Numbers = dict[CodeType, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,35 +67,47 @@ class State:
 
 
 def document(history: History, file: str | None = None) -> Document:
-    """Return the history as one JSON-able document, seen from the file called `file` (None: the first)."""
-    name = file_of(history) if file is None else file
-    first = picture(history[0].snapshot, name)
+    """Return the history as one JSON-able document, seen from the file called `file` (None: the first).
+
+    A fork's is its parent's, with the fork as the `other` future.
+    """
+    main, fork = _futures(history)
+    name = file_of(main) if file is None else file
+    numbers: Numbers = {}
     functions: list[Document] = []
-    steps = list(_steps(history, name, functions))
+    first = picture(main[0].snapshot, name)
+    found = _run(main, name, numbers, functions)
     start = int(getattr(history, "start", 0))
     return {
         "schema": SCHEMA,
-        "title": history.title,
+        "id": slug(history.title),
         "file": name,
-        "digest": history.digest,
-        "machine": _machine(history[0].snapshot),
+        "machine": _machine(main[0].snapshot),
         "invariants": [list(pair) for pair in STATEMENTS.items()],
         "planes": [[plane, pack(first[plane])] for plane in PLANES],
         "functions": functions,
-        "calls": _calls(history),
-        "kexecs": [int(t) for t in history.kexecs],
-        "failure": failure(history),
-        "steps": steps,
+        **found,
         **({"start": start} if start else {}),
+        **({"other": _from(found, _run(fork, name, numbers, functions))} if fork else {}),
     }
 
 
-def states(doc: Document) -> Iterator[State]:
-    """Rebuild every moment of a document, in order: the inverse of `document` for all that is drawn."""
+def slug(title: str) -> str:
+    """Return a title as what stands behind # in a link: `One page crosses.` is `one-page-crosses`."""
+    plain = normalize("NFKD", title).encode("ascii", "ignore").decode().lower()
+    return "-".join("".join(c if c.isalnum() else " " for c in plain).split()) or "figure"
+
+
+def states(doc: Document, *, other: bool = False) -> Iterator[State]:
+    """Rebuild every moment of a document, in order: the inverse of `document` for all that is drawn.
+
+    `other`: of its other future, from the first moment on.
+    """
+    steps = doc["steps"][: doc["other"]["from"]] + doc["other"]["steps"] if other else doc["steps"]
     planes: Picture = {name: unpack(runs) for name, runs in doc["planes"]}
     say, cpu, bad, pending = "", "", (), ()
     stack: Stack = ()
-    for t, step in enumerate(doc["steps"]):
+    for t, step in enumerate(steps):
         planes = dict(planes)
         for plane, *runs in step.get("d", ()):
             name = PLANES[plane]
@@ -121,19 +133,6 @@ def file_of(history: History) -> str:
     return plain
 
 
-def kernel_stack(moment: Moment) -> Stack:
-    """Return the call stack from the kernel's first path on: what drives the paths is not the kernel."""
-    pairs = zip(moment.code, moment.stack, strict=True)
-    stack = tuple((name, _file(code, file), line) for (code, _), (name, file, line) in pairs)
-    outside = next((k for k, (_, file, _) in enumerate(stack) if not file.startswith(DRIVERS)), len(stack))
-    return stack[outside:]
-
-
-def _file(code: CodeType, file: str) -> str:
-    """The file below khosim/; a cell's name differs from one process to the next, so it is not shown."""
-    return file if Path(code.co_filename).is_relative_to(ROOT) else "notebook"
-
-
 def who(task: str) -> str:
     """Return a task as a reader sees it: cpu0 is CPU 0, other names stay."""
     return f"CPU {task[3:]}" if task[:3] == "cpu" and task[3:].isdigit() else task
@@ -144,8 +143,32 @@ def failure(history: History) -> str:
     return f"{type(history.failure).__name__}: {history.failure}" if history.failure else ""
 
 
-def _steps(history: History, file: str, functions: list[Document]) -> Iterator[Document]:
-    numbers: dict[CodeType, int] = {}
+def _futures(history: History) -> tuple[History, History | None]:
+    """What happened, and what could have, if the history is a fork."""
+    return (history.parent[0], history) if history.parent else (history, None)
+
+
+def _run(history: History, file: str, numbers: Numbers, functions: list[Document]) -> Document:
+    """What a document says of one run; `numbers` and `functions` grow by the functions it met."""
+    return {
+        "title": history.title,
+        "digest": history.digest,
+        "calls": _calls(history),
+        "kexecs": [int(t) for t in history.kexecs],
+        "failure": failure(history),
+        "steps": list(_steps(history, file, numbers, functions)),
+    }
+
+
+def _from(main: Document, other: Document) -> Document:
+    """The other future from the first step on that is told differently."""
+    pairs = enumerate(zip(main["steps"], other["steps"], strict=False))
+    shared = min(len(main["steps"]), len(other["steps"]))
+    k = next((t for t, (one, two) in pairs if one != two), shared)
+    return {"from": k, **other, "steps": other["steps"][k:]}
+
+
+def _steps(history: History, file: str, numbers: Numbers, functions: list[Document]) -> Iterator[Document]:
     before, old = picture(history[0].snapshot, file), Document(pending=[])
     stack: Stack = ()
     for moment, rail in zip(history, rails(history), strict=True):
@@ -182,17 +205,16 @@ def _changes(before: Picture, after: Picture) -> list[list[int | str]]:
     return out
 
 
-def _stack(before: Stack, moment: Moment, numbers: dict[CodeType, int], functions: list[Document]) -> list[int]:
+def _stack(before: Stack, moment: Moment, numbers: Numbers, functions: list[Document]) -> list[int]:
     """How many outer frames stay, then (function number, line) of the others; new ones join the table."""
     keep, after = 0, kernel_stack(moment)
     while keep < min(len(before), len(after)) and before[keep] == after[keep]:
         keep += 1
     out = [keep]
-    codes = moment.code[len(moment.code) - len(after) :]
-    for (code, line), (_, file, _) in zip(codes[keep:], after[keep:], strict=True):
+    for code, (_, file, line) in list(zip(kernel_codes(moment), after, strict=True))[keep:]:
         number = numbers.setdefault(code, len(numbers))
         if number == len(functions):
-            functions.append(source.describe(code, file))
+            functions.append(describe(code, file))
         out += [number, line]
     return out
 

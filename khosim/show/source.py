@@ -1,4 +1,4 @@
-"""The functions of a call stack with their own source lines, read from the files that ran."""
+"""The functions of a call stack: what they are, and their own source lines, read from the files that ran."""
 
 from __future__ import annotations
 
@@ -6,30 +6,87 @@ import ast
 import linecache
 import re
 from functools import lru_cache
+from hashlib import blake2b
+from pathlib import Path
 from types import CodeType
 from typing import Any
 
-__all__ = ["describe"]
+from khosim.run.history import History, Moment
+
+__all__ = ["Sources", "Stack", "describe", "kernel_codes", "kernel_stack", "lines_of", "sources"]
 
 KERNEL = re.compile(r"^\s*Kernel:\s*(.+?)\s*$", re.MULTILINE)
+ROOT = Path(__file__).parents[1]
+DRIVERS = ("run/", "user/", "scenarios/")
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
+Stack = tuple[tuple[str, str, int], ...]
+Pieces = list[tuple[int, str]]
+Sources = dict[str, dict[str, Any]]
+"""What `sources` returns."""
+
+
+def kernel_stack(moment: Moment) -> Stack:
+    """Return the call stack, (function, file, line), from the kernel's first path on: what drives it is left out."""
+    pairs = zip(moment.code, moment.stack, strict=True)
+    stack = tuple((name, _file(code, file), line) for (code, _), (name, file, line) in pairs)
+    outside = next((k for k, (_, file, _) in enumerate(stack) if not file.startswith(DRIVERS)), len(stack))
+    return stack[outside:]
+
+
+def kernel_codes(moment: Moment) -> tuple[CodeType, ...]:
+    """Return the code of each frame of `kernel_stack`."""
+    return tuple(code for code, _ in moment.code[len(moment.code) - len(kernel_stack(moment)) :])
+
+
+def _file(code: CodeType, file: str) -> str:
+    """The file below khosim/; a cell's name differs from one process to the next, so it is not shown."""
+    return file if Path(code.co_filename).is_relative_to(ROOT) else "notebook"
 
 
 def describe(code: CodeType, file: str) -> dict[str, Any]:
-    """Return one function of the model: name, file, first line, Linux's name for it, and its source.
+    """Return one function of the model: name, file, first line, Linux's name for it, and the key of its source.
 
-    `file` is the name to show. `source` is a list of [first line number, text] pieces with the docstring left
-    out; it is empty where no source can be found, as for a function that was never in a file or a cell.
+    `file` is the name to show. The key is "" where no source can be found, as for a function that was never in a
+    file or a cell.
     """
+    node, pieces = _found(code)
+    kernel = KERNEL.search(ast.get_docstring(node) or "") if node else None
+    return {
+        "name": code.co_name,
+        "file": file,
+        "line": node.lineno if node else code.co_firstlineno,
+        "kernel": kernel.group(1).rstrip(".") if kernel else "",
+        "source": _key(pieces) if pieces else "",
+    }
+
+
+def sources(history: History) -> Sources:
+    """Return the source of every function in a history's call stacks, by the keys in its document.
+
+    {key: {"text": [[first line, text], ...], "lit": {}}}: docstrings left out, one entry however many
+    figures show it.
+    """
+    runs = [history.parent[0], history] if history.parent else [history]
+    codes = dict.fromkeys(code for run in runs for moment in run for code in kernel_codes(moment))
+    found = [pieces for code in codes if (pieces := lines_of(code))]
+    return {_key(pieces): {"text": [list(piece) for piece in pieces], "lit": {}} for pieces in found}
+
+
+def lines_of(code: CodeType) -> Pieces:
+    """Return a function's source as (first line number, text) pieces around its docstring; [] if it has none."""
+    return _found(code)[1]
+
+
+def _found(code: CodeType) -> tuple[Function | None, Pieces]:
     lines = tuple(linecache.getlines(code.co_filename))
     node = _functions(lines).get((code.co_name, code.co_firstlineno))
-    found = {"name": code.co_name, "file": file, "line": code.co_firstlineno, "kernel": "", "source": []}
-    if node is None:
-        return found
-    kernel = KERNEL.search(ast.get_docstring(node) or "")
-    words = kernel.group(1).rstrip(".") if kernel else ""
-    return found | {"line": node.lineno, "kernel": words, "source": _pieces(node, lines)}
+    return node, _pieces(node, lines) if node else []
+
+
+def _key(pieces: Pieces) -> str:
+    """12 hex digits of BLAKE2b over line numbers and text: the same source has the same key everywhere."""
+    return blake2b(repr(pieces).encode(), digest_size=6).hexdigest()
 
 
 @lru_cache(maxsize=64)
@@ -43,11 +100,11 @@ def _functions(lines: tuple[str, ...]) -> dict[tuple[str, int], Function]:
     return {(n.name, min([n.lineno, *(d.lineno for d in n.decorator_list)])): n for n in found}
 
 
-def _pieces(node: Function, lines: tuple[str, ...]) -> list[list[int | str]]:
+def _pieces(node: Function, lines: tuple[str, ...]) -> Pieces:
     """The function's text around its docstring: the figure shows code, the book shows the words."""
     last = node.end_lineno or node.lineno
     spans = [(node.lineno, last)]
     head = node.body[0]
     if ast.get_docstring(node) is not None and head.end_lineno is not None:
         spans = [(node.lineno, head.lineno - 1), (head.end_lineno + 1, last)]
-    return [[a, "".join(lines[a - 1 : b]).rstrip("\n")] for a, b in spans if a <= b]
+    return [(a, "".join(lines[a - 1 : b]).rstrip("\n")) for a, b in spans if a <= b]

@@ -8,10 +8,11 @@ from textwrap import TextWrapper
 import numpy as np
 
 from khosim.run.history import History, Moment
-from khosim.show.frame import failure, file_of, kernel_stack, result_words, who
+from khosim.show.frame import failure, file_of, result_words, who
 from khosim.show.lamps import lamps
 from khosim.show.owners import Role
 from khosim.show.picture import Picture, Verdict, picture
+from khosim.show.source import kernel_stack
 from khosim.show.words import changes, numbers
 from khosim.state.mem_map import PG_NAMES, PG_dirty, PG_uptodate
 from khosim.state.snapshot import Snapshot

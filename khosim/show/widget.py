@@ -16,13 +16,14 @@ STATIC = Path(__file__).parent / "static"
 class Stepper(anywidget.AnyWidget):
     """Steps through a recorded history in the browser.
 
-    Traits: `document`, a document of `khosim.show.frame`; `t`, the step in view, 0 for before the first. The
-    browser sends `t` when it has rested for a quarter of a second, and nothing else.
+    Traits: `document`, a document of `khosim.show.frame`; `sources`, the source text it names by key; `t`, the step
+    in view, 0 for before the first. The browser sends `t` when it has rested for a quarter of a second, no more.
     """
 
     _esm = STATIC / "stepper.js"
     _css = STATIC / "stepper.css"
     document = traitlets.Dict().tag(sync=True)
+    sources = traitlets.Dict().tag(sync=True)
     t = traitlets.Int(0).tag(sync=True)
 
     def __repr__(self) -> str:

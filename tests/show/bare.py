@@ -3,7 +3,7 @@
 import json
 
 import khosim
-from khosim.show import document
+from khosim.show import document, sources
 from khosim.show.widget import STATIC
 
 PAGE = """<!doctype html>
@@ -29,7 +29,7 @@ window.cleanup = stepper.render({ model: window.model, el: document.querySelecto
 
 def traits(history):
     """What a host gives to the stepper, besides the step."""
-    return {"document": document(history)}
+    return {"sources": sources(history), "document": document(history)}
 
 
 def files(history):

@@ -59,6 +59,7 @@ class History:
     calls: list[Call] = field(default_factory=list)
     kexecs: list[int] = field(default_factory=list)
     failure: Exception | None = None
+    parent: Any = None
 
     def __len__(self) -> int:
         return len(self.moments)

@@ -8,17 +8,15 @@ from hypothesis.extra.numpy import arrays
 
 import khosim
 from khosim.config import MachineConfig
-from khosim.show.frame import SCHEMA, document, kernel_stack, result_words, states
+from khosim.show.frame import SCHEMA, document, result_words, slug, states
 from khosim.show.owners import Role
 from khosim.show.picture import PLANES, Verdict, picture
 from khosim.show.runs import apply, change, pack, splice, text_change, unpack
-from khosim.show.source import describe
+from khosim.show.source import describe, kernel_stack, lines_of, sources
 from tests.show.fakes import ALLOC, FRAMES, History, Tape, line_of, read, story, write
 
 ROWS = arrays(np.int64, st.shared(st.integers(0, 60), key="n"), elements=st.integers(-3, 3))
-BYTES = arrays(
-    np.int64, st.shared(st.integers(0, 200), key="n"), elements=st.sampled_from([0, 0xA5, 0xAA, 104])
-)
+BYTES = arrays(np.int64, st.shared(st.integers(0, 200), key="n"), elements=st.sampled_from([0, 0xA5, 0xAA, 104]))
 
 
 @given(ROWS)
@@ -45,9 +43,7 @@ def test_emptying_a_row_is_one_run():
 def histories(draw):
     """A run of random stores into a machine's arrays, some of them nonsense, with kexecs in between."""
     tape = Tape("random")
-    acts = st.sampled_from(
-        ["write", "read", "free", "bit", "block", "swap", "size", "close", "kexec", "byte"]
-    )
+    acts = st.sampled_from(["write", "read", "free", "bit", "block", "swap", "size", "close", "kexec", "byte"])
     tape.open()
     for act in draw(st.lists(acts, max_size=12)):
         _act(tape, act, draw)
@@ -112,9 +108,7 @@ def test_a_document_is_json_and_says_what_it_is():
 
 def test_forty_steps_of_256_frames_fit_8_kib():
     doc = document(_forty())
-    words = json.dumps(
-        {key: value for key, value in doc.items() if key != "functions"}, separators=(",", ":")
-    )
+    words = json.dumps({key: value for key, value in doc.items() if key != "functions"}, separators=(",", ":"))
     assert len(doc["steps"]) == 41
     assert len(words) < 8192
 
@@ -161,7 +155,7 @@ def test_forty_recorded_steps_of_256_frames_fit_8_kib(recorded):
 
 def test_a_recorded_run_shows_no_frame_of_unknown_owner(recorded):
     assert not any((picture(moment.snapshot, "guest")["role"] == Role.STALE).any() for moment in recorded)
-    assert describe(recorded[20].code[-1][0], "")["source"]
+    assert describe(recorded[20].code[-1][0], "")["source"] in sources(recorded)
 
 
 def test_a_stack_begins_with_the_kernel(recorded):
@@ -181,9 +175,7 @@ def test_a_function_carries_its_own_lines_and_linux_name():
     code, line = line_of(*ALLOC)
     found = describe(code, "kernel/shmem_kho.py")
     assert found["kernel"].startswith("mm/shmem.c, shmem_alloc_kho_folio()")
-    numbered = {
-        first + k: text for first, words in found["source"] for k, text in enumerate(words.split("\n"))
-    }
+    numbered = {first + k: text for first, words in lines_of(code) for k, text in enumerate(words.split("\n"))}
     assert "yield from shmem_alloc_folio" in numbered[line]
     assert not any("Kernel:" in text for text in numbered.values())
 
@@ -195,8 +187,67 @@ def test_a_function_without_source_is_only_named():
         "file": "nowhere",
         "line": 1,
         "kernel": "",
-        "source": [],
+        "source": "",
     }
+    assert lines_of(code) == []
+
+
+def test_source_text_travels_beside_the_document_once(recorded):
+    doc, texts = document(recorded), sources(recorded)
+    keys = [function["source"] for function in doc["functions"]]
+    assert set(keys) == set(texts)
+    assert json.loads(json.dumps(texts)) == texts
+    assert "yield Step" not in json.dumps(doc)
+    assert sources(story()).items() <= (sources(story()) | texts).items()
+    assert all(
+        text["text"][0][0] == function["line"]
+        for function, text in zip(doc["functions"], map(texts.get, keys), strict=True)
+    )
+
+
+@pytest.mark.parametrize(
+    ("title", "name"),
+    [("One page crosses.", "one-page-crosses"), ("B01: écrit -> twice", "b01-ecrit-twice"), ("...", "figure")],
+)
+def test_a_title_gives_a_name_for_links(title, name):
+    assert slug(title) == name
+
+
+@pytest.fixture(scope="module")
+def forked():
+    machine = khosim.boot(frames=64, page_size=64)
+    with machine.record("a fork") as trace:
+        fd = machine.os.memfd_create("guest", khosim.MFD_KHO)
+        machine.os.pwrite(fd, b"hello", 0)
+        machine = machine.kexec()
+        fd = machine.os.memfd_create("guest", khosim.MFD_KHO)
+        machine.os.pread(fd, 5, 0)
+    t = next(moment.t for moment in trace if moment.t > trace.kexecs[0] and trace.alternatives(moment.t))
+    return trace, trace.fork(t, trace.alternatives(t)[0])
+
+
+def test_a_fork_shares_its_steps_with_its_parent(forked):
+    parent, fork = forked
+    doc = json.loads(json.dumps(document(fork)))
+    assert doc["digest"] == parent.digest
+    assert doc["other"]["digest"] == fork.digest != parent.digest
+    assert 0 < doc["other"]["from"] <= fork.parent[1]
+    assert len(doc["other"]["steps"]) == len(fork) - doc["other"]["from"]
+    for history, other in ((parent, False), (fork, True)):
+        for state, moment in zip(states(doc, other=other), history, strict=True):
+            drawn = picture(moment.snapshot, "guest")
+            assert all(np.array_equal(state.planes[name], drawn[name]) for name in PLANES)
+            assert (state.stack, state.say) == (kernel_stack(moment), moment.sentence if moment.step else "")
+
+
+def test_a_fork_without_another_future_in_it_is_its_parents_document(forked):
+    parent, fork = forked
+    alone, both = document(parent), document(fork)
+    assert "other" not in alone
+    assert {key: both[key] for key in alone if key != "functions"} == {
+        key: value for key, value in alone.items() if key != "functions"
+    }
+    assert set(sources(parent)) <= set(sources(fork))
 
 
 @pytest.fixture(scope="module")

@@ -85,6 +85,18 @@ def test_a_step_of_a_history_is_a_way_to_it(page):
     assert t(page) == 34
 
 
+def test_a_document_of_another_version_is_refused_in_one_sentence(page):
+    page.evaluate("model.set('document', { ...model.get('document'), schema: 'khosim/1' })")
+    words = page.inner_text("main")
+    assert words == (
+        "This figure was recorded in the format khosim/1, and this page reads khosim/2: run its cell again to see it."
+    )
+    page.evaluate("model.set('document', { ...model.get('document'), schema: 'khosim/2' })")
+    assert page.get_attribute(".kho", "data-figure") == "pages-that-survive"
+    page.evaluate("model.set('document', {})")
+    assert "in no format it knows" in page.inner_text("main")
+
+
 def test_leaving_leaves_nothing(page):
     page.evaluate("cleanup()")
     assert page.inner_html("main") == ""

@@ -51,9 +51,19 @@ export function splice(row, pieces) {
   return out;
 }
 
-/** Document to story. `states[t]` is immutable; rows that a step left alone are the same objects as before. */
-export function decode(doc) {
-  if (doc?.schema !== "khosim/1") throw new RangeError(`stepper: cannot read a document of schema ${doc?.schema}`);
+const SCHEMA = "khosim/2";
+
+/** Why a document cannot be shown, in one sentence; "" if it can. */
+export function refusal(doc) {
+  if (doc?.schema === SCHEMA) return "";
+  const found = doc?.schema ? `in the format ${doc.schema}` : "in no format it knows";
+  return `This figure was recorded ${found}, and this page reads ${SCHEMA}: run its cell again to see it.`;
+}
+
+/** Document, and source text by key, to story. `states[t]` is immutable; rows that a step left alone are the same objects as before. */
+export function decode(doc, sources = {}) {
+  const words = refusal(doc);
+  if (words) throw new RangeError(words);
   const names = doc.planes.map(([name]) => name);
   let rows = Object.fromEntries(doc.planes.map(([name, runs]) => [name, unpack(runs)]));
   let say = "", cpu = "", bad = [], pending = [], stack = [], kernel = 1, freed = new Set(), bootEnd = -1;
@@ -78,7 +88,7 @@ export function decode(doc) {
     const state = { t, rows, say, cpu, bad, pending, soft, stack, kernel, freed, kexec, booting, warn: !!step.warn };
     return { ...state, call: callAt(doc, t, cpu), changed: touched(before, rows, doc.machine, state.kexec) };
   });
-  return { doc, states, last: states.length - 1, cpus: cpusOf(doc), lives: lives(doc, states), violations: spans(states) };
+  return { doc, sources, states, last: states.length - 1, cpus: cpusOf(doc), lives: lives(doc, states), violations: spans(states) };
 }
 
 /** The call that `cpu` is in at step t: [cpu, text, first, last, result], or null. */
@@ -822,7 +832,7 @@ export function code(story, state, ui) {
 function codeLane(story, { cpu, stack, call, now }, tight, ui) {
   const depth = now && ui.depth != null ? clamp(ui.depth, 0, stack.length - 1) : stack.length - 1;
   const hint = cpu ? "No path of the kernel is running." : story.last ? "Press Right arrow, or Step forward, to begin." : "Nothing was recorded.";
-  const spot = stack[depth], fn = spot && story.doc.functions[spot.fn], lines = fn ? sourceLines(fn, spot.line) : [];
+  const spot = stack[depth], fn = spot && story.doc.functions[spot.fn], lines = fn ? sourceLines(story.sources[fn.source]?.text ?? [], spot.line) : [];
   const rows = range(LINES).map((k) => lines[k] ?? { n: "", text: spot || k !== (LINES - 1) / 2 ? "" : hint });
   return h("section", { class: `cpu ${now ? "now" : ""}`, "aria-label": `Source${cpu && `, ${cpu}`}` },
     h("h4", {}, h("b", {}, cpu), crumb(story, stack, call, depth, tight), fn && !tight && h("span", { class: "linux mono", title: fn.kernel }, fn.kernel.split(/[,;]/)[0])),
@@ -832,9 +842,9 @@ function codeLane(story, { cpu, stack, call, now }, tight, ui) {
     })));
 }
 
-/** The lines of a function around the one that runs; its head stays in view while that is near. */
-export function sourceLines(fn, line) {
-  const all = fn.source.flatMap(([first, words]) => words.split("\n").map((s, k) => ({ n: first + k, text: s })));
+/** The lines of a function, given as pieces [first line, text], around the one that runs; its head stays in view while that is near. */
+export function sourceLines(pieces, line) {
+  const all = pieces.flatMap(([first, words]) => words.split("\n").map((s, k) => ({ n: first + k, text: s })));
   const lit = Math.max(0, all.findIndex((l) => l.n === line));
   const from = lit < LINES - 1 ? 0 : Math.min(lit - 4, Math.max(0, all.length - LINES));
   return all.slice(from, from + LINES);
@@ -894,7 +904,7 @@ export function view(story, ui, L) {
   const pick = resolve(state, shown.selection), moves = neighbours(story, pick.frame, ui.t);
   const alert = story.violations.filter((v) => v.first === ui.t).map((v) => `Violated: ${v.name}. ${detailOf(v.words)}`).join(" ");
   const cls = ["kho", L.narrow && "narrow", L.tight && "tight", state.bad.length && "violated", state.soft && "soft", ui.still && "still"].filter(Boolean).join(" ");
-  return h("section", { class: cls, role: "region", "aria-label": `Stepper: ${story.doc.title}`, "data-theme": ui.theme, "data-t": ui.t,
+  return h("section", { class: cls, role: "region", "aria-label": `Stepper: ${story.doc.title}`, "data-figure": story.doc.id, "data-theme": ui.theme, "data-t": ui.t,
     ...QUIET, style: `width:${L.W}px` },
     h("div", { class: "tlwrap" }, timeline(story, state, L, pick)),
     transport(story, state, ui, pick.frame, moves),
@@ -958,9 +968,31 @@ export function themeOf(doc, dark) {
 
 const PACE = 700, SLOW = 1400, SYNC = 250; // ms: one step of play, a step that matters, a rest before Python hears of it
 
+/** Show what the model holds, and again whenever it holds another document. Returns what takes all of it away. */
 function render({ model, el, signal }) {
+  const show = () => {
+    const words = refusal(model.get("document"));
+    return words ? refuse(el, words) : open({ model, el });
+  };
+  let close = show();
+  const again = () => { close(); close = show(); };
+  model.on("change:document", again);
+  const cleanup = () => { model.off("change:document", again); close(); };
+  signal?.addEventListener?.("abort", cleanup);
+  return cleanup;
+}
+
+/** A sentence in the figure's place. */
+function refuse(el, words) {
+  const doc = el.ownerDocument, theme = themeOf(doc, doc.defaultView.matchMedia?.("(prefers-color-scheme: dark)").matches);
+  const node = create(doc, h("section", { class: "kho refused", role: "note", "data-theme": theme }, h("p", {}, words)), null);
+  el.append(node);
+  return () => node.remove();
+}
+
+function open({ model, el }) {
   const doc = el.ownerDocument, win = doc.defaultView, darkQuery = win.matchMedia?.("(prefers-color-scheme: dark)");
-  let story = decode(model.get("document"));
+  const story = decode(model.get("document"), model.get("sources") ?? {});
   const opens = () => clamp(model.get("t") ?? story.doc.start ?? 0, 0, story.last);
   const ui = { t: opens(), selection: null, hover: null, focus: null, playing: false, still: false,
     twin: false, depth: null, theme: "light", tab: { frame: 0, cache: 0, block: 0 } };
@@ -1103,12 +1135,6 @@ function render({ model, el, signal }) {
 
   const onToggle = (event) => { if (event.target.matches?.("details.twin")) { ui.twin = event.target.open; draw(); } };
   const onModelStep = () => { if (model.get("t") !== ui.t) go(model.get("t")); };
-  const onModelDocument = () => {
-    story = decode(model.get("document"));
-    Object.assign(ui, { t: opens(), selection: null, hover: null, focus: null });
-    L = layout(el.clientWidth || 736, story);
-    draw();
-  };
   const onTheme = () => {
     const theme = themeOf(doc, darkQuery?.matches);
     if (theme !== ui.theme) { ui.theme = theme; draw(); }
@@ -1121,7 +1147,6 @@ function render({ model, el, signal }) {
   for (const [name, fn] of listeners) el.addEventListener(name, fn);
   el.addEventListener("toggle", onToggle, true); // toggle does not bubble
   model.on("change:t", onModelStep);
-  model.on("change:document", onModelDocument);
   const themes = new win.MutationObserver(onTheme), attributes = { attributes: true, attributeFilter: ["data-theme", "data-jp-theme-light", "data-vscode-theme-kind"] };
   themes.observe(doc.documentElement, attributes);
   themes.observe(doc.body, attributes);
@@ -1144,10 +1169,8 @@ function render({ model, el, signal }) {
     sizes?.disconnect();
     darkQuery?.removeEventListener?.("change", onTheme);
     model.off("change:t", onModelStep);
-    model.off("change:document", onModelDocument);
     root.remove();
   }
-  signal?.addEventListener?.("abort", cleanup);
   return cleanup;
 }
 
