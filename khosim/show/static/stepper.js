@@ -21,34 +21,127 @@ const [FREE, BITMAP, CACHED, FRESH, HELD, STALE, OTHER, UNCLAIMED] = [0, 4, 6, 7
 const [UNLISTED, WRONG, UNKNOWN] = [5, 7, 8]; // verdicts: from UNLISTED to WRONG, cache and block list do not agree
 const MANY = 8; // more changed cells than this are seen without a ring around each
 
-/** Runs (value, length, ...) to one row of integers. */
-export function unpack(runs) {
-  let n = 0;
-  for (let k = 1; k < runs.length; k += 2) n += runs[k];
-  const row = new Float64Array(n); // flags use all 32 bits and -1 means none: doubles hold both
-  for (let k = 0, at = 0; k < runs.length; at += runs[k + 1], k += 2) row.fill(runs[k], at, at + runs[k + 1]);
-  return row;
+const CHUNK = 1024, [NONE, VALUES] = [-1, 16]; // the square root of the largest machine: a step copies as much of the spine as of a chunk
+
+/** An immutable row of integers. It is kept in chunks that rows share; a chunk of one value is that value. So a step costs what it
+    changes, however large the machine. */
+export class Row {
+  constructor(length, chunks) { this.length = length; this.chunks = chunks; }
+
+  at(n) {
+    if (!(n >= 0 && n < this.length)) return NONE;
+    const chunk = this.chunks[Math.floor(n / CHUNK)];
+    return typeof chunk === "number" ? chunk : chunk[n % CHUNK];
+  }
+
+  /** A row with runs [start, length, value, ...] written over this one. */
+  write(runs) {
+    const chunks = this.chunks.slice(), own = new Set();
+    for (let k = 0; k < runs.length; k += 3) {
+      const last = Math.min(runs[k] + runs[k + 1], this.length), value = runs[k + 2];
+      for (let from = runs[k]; from < last;) {
+        const c = Math.floor(from / CHUNK), start = c * CHUNK, end = Math.min(start + CHUNK, this.length), to = Math.min(end, last);
+        if (from === start && to === end) { chunks[c] = value; own.delete(c); }
+        else if (chunks[c] !== value) {
+          if (!own.has(c)) { chunks[c] = typeof chunks[c] === "number" ? new Float64Array(end - start).fill(chunks[c]) : chunks[c].slice(); own.add(c); }
+          chunks[c].fill(value, from - start, to - start); // doubles: flags use all 32 bits, and -1 means none
+        }
+        from = to;
+      }
+    }
+    return new Row(this.length, chunks);
+  }
+
+  /** Runs [start, end, value] of the cells from `first` to before `last`. */
+  *runs(first = 0, last = this.length) {
+    let start = first, value = this.at(first);
+    for (let n = first; n < last;) {
+      const c = Math.floor(n / CHUNK), chunk = this.chunks[c], end = Math.min((c + 1) * CHUNK, last);
+      if (typeof chunk !== "number") for (; n < end; n++) {
+        if (chunk[n % CHUNK] !== value) { yield [start, n, value]; start = n; value = chunk[n % CHUNK]; }
+      }
+      else if (chunk !== value) { if (n > start) yield [start, n, value]; start = n; value = chunk; }
+      n = end;
+    }
+    if (last > start) yield [start, last, value];
+  }
+
+  slice(first, last) {
+    return Float64Array.from({ length: last - first }, (_, k) => this.at(first + k));
+  }
+
+  /** How often each value from 0 to 15 is among the cells from `first` to before `last`. */
+  tally(first = 0, last = this.length) {
+    const whole = first === 0 && last === this.length;
+    if (whole && this.counted) return this.counted;
+    const out = new Float64Array(VALUES);
+    for (let n = first; n < last;) {
+      const c = Math.floor(n / CHUNK), end = Math.min((c + 1) * CHUNK, last), chunk = this.chunks[c];
+      if (typeof chunk === "number") { if (chunk >= 0 && chunk < VALUES) out[chunk] += end - n; }
+      else if (n % CHUNK === 0 && end - n === chunk.length) counts(chunk).forEach((k, value) => { out[value] += k; });
+      else for (let k = n; k < end; k++) if (chunk[k % CHUNK] >= 0) out[chunk[k % CHUNK]]++; // past the last value: lost, as it should be
+      n = end;
+    }
+    if (whole) this.counted = out;
+    return out;
+  }
+
+  /** The first `most` cells from `first` to before `last` that have this value. */
+  find(value, most, first = 0, last = this.length) {
+    const out = [];
+    for (let n = first; n < last && out.length < most;) {
+      const c = Math.floor(n / CHUNK), end = Math.min((c + 1) * CHUNK, last), chunk = this.chunks[c];
+      if (chunk === value || (typeof chunk !== "number" && counts(chunk)[value])) for (; n < end && out.length < most; n++) if (this.at(n) === value) out.push(n);
+      n = end;
+    }
+    return out;
+  }
 }
 
-/** A copy of `row` with runs (start, length, value, ...) written over it. */
-export function apply(row, runs) {
-  const out = row.slice();
-  for (let k = 0; k < runs.length; k += 3) out.fill(runs[k + 2], runs[k], runs[k] + runs[k + 1]);
+const COUNTS = new WeakMap(); // a chunk never changes once its row is made, and rows share it: count it once
+
+function counts(chunk) {
+  let out = COUNTS.get(chunk);
+  if (!out) {
+    COUNTS.set(chunk, (out = new Uint16Array(VALUES)));
+    for (const value of chunk) if (value >= 0 && value < VALUES) out[value]++;
+  }
   return out;
 }
 
-/** A copy of `row` with pieces (start, text, ...) written over it; `a5*40` is forty bytes 0xA5. */
-export function splice(row, pieces) {
-  const out = row.slice();
+/** Where two rows of one length differ: [start, end, was, is]. What they share is not looked at. */
+export function* differences(a, b) {
+  for (let c = 0; a !== b && c < b.chunks.length; c++) {
+    const x = a.chunks[c], y = b.chunks[c], start = c * CHUNK, end = Math.min(start + CHUNK, b.length);
+    if (x === y) continue;
+    for (let n = start; n < end;) {
+      const from = n, was = a.at(n), is = b.at(n);
+      if (typeof x === "number" && typeof y === "number") n = end;
+      else while (n < end && a.at(n) === was && b.at(n) === is) n++;
+      if (was !== is) yield [from, n, was, is];
+    }
+  }
+}
+
+/** Runs (value, length, ...) to one row. */
+export function unpack(runs) {
+  const placed = [];
+  let n = 0;
+  for (let k = 0; k < runs.length; n += runs[k + 1], k += 2) placed.push(n, runs[k + 1], runs[k]);
+  return new Row(n, new Array(Math.ceil(n / CHUNK)).fill(0)).write(placed);
+}
+
+/** Pieces of bytes (start, text, ...) as runs; `a5*40` is forty bytes 0xA5. */
+export function spell(pieces) {
+  const runs = [];
   for (let k = 0; k < pieces.length; k += 2) {
     let at = pieces[k];
     for (const word of pieces[k + 1].split(" ")) {
-      const [hex, times] = word.split("*");
-      for (let n = +(times ?? 1); n > 0; n--)
-        for (let c = 0; c < hex.length; c += 2) out[at++] = parseInt(hex.slice(c, c + 2), 16);
+      const [hex, times = 1] = word.split("*");
+      for (let c = 0; c < hex.length; at += +times, c += 2) runs.push(at, +times, parseInt(hex.slice(c, c + 2), 16));
     }
   }
-  return out;
+  return runs;
 }
 
 const SCHEMA = "khosim/2";
@@ -66,12 +159,14 @@ export function decode(doc, sources = {}) {
   if (words) throw new RangeError(words);
   const names = doc.planes.map(([name]) => name);
   let rows = Object.fromEntries(doc.planes.map(([name, runs]) => [name, unpack(runs)]));
-  let say = "", cpu = "", bad = [], pending = [], stack = [], kernel = 1, freed = new Set(), bootEnd = -1;
+  let say = "", cpu = "", bad = [], pending = [], stack = [], kernel = 1, bootEnd = -1;
+  const none = unpack([0, doc.machine.frames]);
+  let freed = none;
   const states = doc.steps.map((step, t) => {
     const before = rows;
     for (const [plane, ...runs] of step.d ?? []) {
       const name = names[plane];
-      rows = { ...rows, [name]: (name === "bytes" ? splice : apply)(rows[name], runs) };
+      rows = { ...rows, [name]: rows[name].write(name === "bytes" ? spell(runs) : runs) };
     }
     const kexec = doc.kexecs.includes(t);
     if (kexec) { kernel++; bootEnd = bootUntil(doc, t); }
@@ -82,13 +177,13 @@ export function decode(doc, sources = {}) {
       for (let k = 0; k < code.length; k += 2) stack.push({ fn: code[k], line: code[k + 1] });
     }
     const booting = t <= bootEnd;
-    if (booting) freed = new Set();
+    if (booting) freed = none;
     else if (before.role !== rows.role) freed = freedBy(before.role, rows.role, freed);
     const soft = pending.length > 0 && !bad.length; // wrong only within a call: not a fault
     const state = { t, rows, say, cpu, bad, pending, soft, stack, kernel, freed, kexec, booting, warn: !!step.warn };
     return { ...state, call: callAt(doc, t, cpu), changed: touched(before, rows, doc.machine, state.kexec) };
   });
-  return { doc, sources, states, last: states.length - 1, cpus: cpusOf(doc), lives: lives(doc, states), violations: spans(states) };
+  return { doc, sources, states, last: states.length - 1, cpus: cpusOf(doc), lives: lives(states), violations: spans(states), biographies: new Map() };
 }
 
 /** The call that `cpu` is in at step t: [cpu, text, first, last, result], or null. */
@@ -101,15 +196,11 @@ function bootUntil(doc, t) {
   return doc.calls.find((c) => c[1].startsWith("kexec") && c[2] <= t && t <= c[3])?.[3] ?? t;
 }
 
-/** The frames that this kernel has freed, and that nobody has taken since: drawn with their poison. */
+/** The frames that this kernel has freed, and that nobody has taken since, as a row of 1: drawn with their poison. */
 function freedBy(before, after, freed) {
-  const out = new Set(freed);
-  after.forEach((r, n) => {
-    if (r === before[n]) return;
-    if (r === FREE || r === STALE) out.add(n);
-    else out.delete(n);
-  });
-  return out;
+  const runs = [];
+  for (const [start, end, , is] of differences(before, after)) runs.push(start, end - start, is === FREE || is === STALE ? 1 : 0);
+  return freed.write(runs);
 }
 
 /** What a step changed: frames, blocks (their slot or their list entry), sizes. A kexec and a boot change whole ranges: none. */
@@ -117,19 +208,19 @@ function touched(a, b, machine, kexec) {
   const out = { frames: new Set(), cache: new Set(), blocks: new Set(), size: false, mirror: false };
   if (kexec || a === b) return out;
   for (const name of FRAME_ROWS) differing(a[name], b[name], out.frames);
-  const bytes = new Set();
-  differing(a.bytes, b.bytes, bytes);
-  for (const at of bytes) out.frames.add(Math.floor(at / machine.page_size));
+  differing(a.bytes, b.bytes, out.frames, machine.page_size);
   differing(a.cache, b.cache, out.cache);
   differing(a.blocks, b.blocks, out.blocks);
-  out.size = a.sizes[SIZE.i_size] !== b.sizes[SIZE.i_size];
-  out.mirror = a.sizes[SIZE.mirror] !== b.sizes[SIZE.mirror];
+  out.size = a.sizes.at(SIZE.i_size) !== b.sizes.at(SIZE.i_size);
+  out.mirror = a.sizes.at(SIZE.mirror) !== b.sizes.at(SIZE.mirror);
   for (const kind of ["frames", "cache", "blocks"]) if (out[kind].size > MANY) out[kind].clear();
   return out;
 }
 
-function differing(a, b, into) {
-  if (a !== b) for (let n = 0; n < b.length; n++) if (a[n] !== b[n]) into.add(n);
+/** Put the cells, `per` to a number, in which two rows differ into a set; it stops when there are too many to ring. */
+function differing(a, b, into, per = 1) {
+  for (const [start, end] of differences(a, b))
+    for (let n = Math.floor(start / per); n * per < end; n++) if (into.add(n).size > MANY) return;
 }
 
 function cpusOf(doc) {
@@ -141,19 +232,19 @@ function cpusOf(doc) {
 // ------------------------------------------------------------------------------------------------------------ 2 read
 
 /** The life of every block ever used, as runs [index, first, last, verdict]; a kexec always ends a run. */
-function lives(doc, states) {
-  const out = [], open = new Map();
+function lives(states) {
+  const out = [], open = new Map(), all = unpack([0, states[0]?.rows.verdict.length ?? 0]);
   states.forEach(({ t, rows, kexec, soft }, k) => {
-    const before = k ? states[k - 1] : null;
-    if (before?.rows.verdict === rows.verdict && before.soft === soft && !kexec) return;
-    rows.verdict.forEach((said, i) => {
-      const run = open.get(i), wrong = said >= UNLISTED && said <= WRONG;
+    const before = states[k - 1], look = new Set(kexec || before?.soft !== soft ? open.keys() : []);
+    for (const [start, end] of differences(before?.rows.verdict ?? all, rows.verdict)) for (let i = start; i < end; i++) look.add(i);
+    for (const i of [...look].sort((a, b) => a - b)) {
+      const said = rows.verdict.at(i), run = open.get(i), wrong = said >= UNLISTED && said <= WRONG;
       const v = said === UNKNOWN ? 0 : wrong && soft ? run?.[3] ?? 2 : said; // within a call a line goes on
-      if (run && run[3] === v && !kexec) return;
+      if (run && run[3] === v && !kexec) continue;
       if (run) run[2] = t - 1;
       open.delete(i);
       if (v) { const next = [i, t, states.length - 1, v]; open.set(i, next); out.push(next); }
-    });
+    }
   });
   return out;
 }
@@ -180,7 +271,7 @@ export function follow(story, t) {
     const index = [...blocks, ...cache];
     if (index.length) return { kind: "block", n: index[0] };
     if (frames.size && frames.size <= 4) {
-      const n = [...frames][0], i = story.states[k].rows.holds[n];
+      const n = [...frames][0], i = story.states[k].rows.holds.at(n);
       return i >= 0 ? { kind: "block", n: i } : { kind: "frame", n };
     }
   }
@@ -191,15 +282,18 @@ export function follow(story, t) {
 export function resolve(state, selection) {
   if (!selection) return { block: -1, frame: -1 };
   const { rows } = state;
-  if (selection.kind === "frame") return { frame: selection.n, block: rows.holds[selection.n] ?? -1 };
-  const named = rows.blocks[selection.n], cached = rows.cache[selection.n];
+  if (selection.kind === "frame") return { frame: selection.n, block: rows.holds.at(selection.n) };
+  const named = rows.blocks.at(selection.n), cached = rows.cache.at(selection.n);
   const frame = cached >= 0 ? cached : named;
   return { block: selection.n, frame: frame < rows.role.length ? frame : -1 };
 }
 
 /** The steps at which a frame changed in a way the picture shows, each with a few words. */
 export function biography(story, frame) {
+  const known = story.biographies.get(frame);
+  if (known) return known;
   const out = [];
+  story.biographies.set(frame, out);
   for (let t = 1; t <= story.last; t++) {
     const text = phrase(story, t, frame);
     if (text) out.push({ t, text, call: story.states[t].booting ? "kexec" : callName(story.states[t]) });
@@ -210,14 +304,14 @@ export function biography(story, frame) {
 function phrase(story, t, n) {
   const a = story.states[t - 1].rows, b = story.states[t].rows;
   const words = [];
-  const was = a.role[n], is = b.role[n];
+  const was = a.role.at(n), is = b.role.at(n);
   const boot = story.states[t].booting; // a booting kernel finds things; nobody changes them
-  if (was !== is) words.push(roleWords(was, is, boot, b.holds[n]));
-  else if (a.holds[n] !== b.holds[n] && b.holds[n] >= 0) words.push(`block ${b.holds[n]} set`);
-  if (!boot && a.bit[n] !== b.bit[n]) words.push(b.bit[n] ? "bit set" : "bit cleared");
+  if (was !== is) words.push(roleWords(was, is, boot, b.holds.at(n)));
+  else if (a.holds.at(n) !== b.holds.at(n) && b.holds.at(n) >= 0) words.push(`block ${b.holds.at(n)} set`);
+  if (!boot && a.bit.at(n) !== b.bit.at(n)) words.push(b.bit.at(n) ? "bit set" : "bit cleared");
   const dirty = story.doc.machine.flags?.dirty ?? 0;
   if (!boot) {
-    if (has(b.flags[n], dirty) && !has(a.flags[n], dirty)) words.push("dirty");
+    if (has(b.flags.at(n), dirty) && !has(a.flags.at(n), dirty)) words.push("dirty");
     if (!words.length && bytesDiffer(a, b, n, story.doc.machine.page_size)) words.push("bytes written");
   }
   const [first = "", second = ""] = words.filter(Boolean);
@@ -238,7 +332,7 @@ function roleWords(was, is, boot, block) {
 
 function bytesDiffer(a, b, n, size) {
   if (a.bytes === b.bytes) return false;
-  for (let k = n * size; k < (n + 1) * size; k++) if (a.bytes[k] !== b.bytes[k]) return true;
+  for (let k = n * size; k < (n + 1) * size; k++) if (a.bytes.at(k) !== b.bytes.at(k)) return true;
   return false;
 }
 
@@ -246,7 +340,6 @@ const has = (flags, mask) => mask > 0 && Math.floor(flags / mask) % 2 === 1; // 
 const callName = (state) => (state.call ? state.call[1].split("(")[0] : "");
 const hex = (n, digits = 2) => n.toString(16).padStart(digits, "0");
 const pfnName = (n) => "0x" + hex(n);
-const count = (row, value) => row.reduce((sum, x) => sum + (x === value), 0);
 const range = (n) => Array.from({ length: n }, (_, k) => k);
 const clamp = (x, a, b) => Math.min(b, Math.max(a, x));
 const round = (x) => Math.round(x * 10) / 10;
@@ -386,18 +479,18 @@ function frameMarks(q, x, y, s) {
 
 /** What a frame's cell shows. Paint is drawn only where it says something: freed, fresh, stale, or held with old paint. */
 function frameFacts(state, n, machine) {
-  const { role, holds, bit, poison } = state.rows, r = role[n], name = ROLE[r];
-  const painted = poison[n] > 0 && (r === FRESH || r === HELD || r === CACHED) && poison[n] >= machine.page_size / 4;
-  const freed = poison[n] === machine.page_size && (r === FREE || r === STALE) && state.freed.has(n);
+  const { role, holds, bit, poison } = state.rows, r = role.at(n), name = ROLE[r];
+  const painted = poison.at(n) > 0 && (r === FRESH || r === HELD || r === CACHED) && poison.at(n) >= machine.page_size / 4;
+  const freed = poison.at(n) === machine.page_size && (r === FREE || r === STALE) && state.freed.at(n) > 0;
   const ours = r === CACHED || r === FRESH || r === HELD || r === STALE;
-  const label = GLYPH[name] ?? (ours && holds[n] >= 0 ? String(holds[n]) : "");
-  return { role: r, label, bit: bit[n] > 0, comb: freed ? 0xaa : painted ? 0xa5 : 0 };
+  const label = GLYPH[name] ?? (ours && holds.at(n) >= 0 ? String(holds.at(n)) : "");
+  return { role: r, label, bit: bit.at(n) > 0, comb: freed ? 0xaa : painted ? 0xa5 : 0 };
 }
 
 function frameName(state, n, machine) {
   const { rows } = state, q = frameFacts(state, n, machine);
   const parts = [`Frame ${pfnName(n)}`, ROLE_WORDS[ROLE[q.role]]];
-  if (rows.holds[n] >= 0) parts.push(`block ${rows.holds[n]}`);
+  if (rows.holds.at(n) >= 0) parts.push(`block ${rows.holds.at(n)}`);
   if (q.bit) parts.push("PFN bit set");
   if (state.changed.frames.has(n)) parts.push("changed in this step");
   return parts.join(", ");
@@ -513,7 +606,7 @@ function fileGrid(story, state, L, pick, base, ui) {
 function grounds(state, L, base, n, page) {
   const right = L.G + n * L.P;
   return [[L.cache, SIZE.i_size], [L.blocks, SIZE.mirror]].map(([y, which]) => {
-    const x = sizeX(L, state.rows.sizes[which], page, base, right);
+    const x = sizeX(L, state.rows.sizes.at(which), page, base, right);
     const seps = range(n).slice(1).map((k) => L.G + k * L.P).filter((s) => s < x - 2).map((s) => `M${s} ${y + 4}v${L.S - 8}`).join("");
     return [path("ground", `M${L.G} ${y}H${x}V${y + L.S}H${L.G}Z`), path("sep", seps), path("base", `M${x} ${y + L.S - 0.5}H${right}`)];
   });
@@ -527,19 +620,19 @@ const cellAttrs = (kind, n, label, selected, focus) =>
 function fileLabels(story, state, L, base) {
   const { cache, blocks, verdict, role } = state.rows, n = Math.min(L.columns, story.doc.machine.file_pages - base);
   return h("g", { "aria-hidden": "true", class: "labels" }, range(n).map((k) => {
-    const i = base + k, x = columnX(L, i, base) + L.P / 2, c = cache[i], b = blocks[i], kind = slotKind(VERDICT[verdict[i]]);
-    return [c >= 0 && text(`${role[c] === FRESH ? "t-fresh" : "t-cached"} mono`, x, L.cache + L.S / 2 + 4, hex(c)),
+    const i = base + k, x = columnX(L, i, base) + L.P / 2, c = cache.at(i), b = blocks.at(i), kind = slotKind(VERDICT[verdict.at(i)]);
+    return [c >= 0 && text(`${role.at(c) === FRESH ? "t-fresh" : "t-cached"} mono`, x, L.cache + L.S / 2 + 4, hex(c)),
       c <= -2 && text("t-swap mono", x, L.cache + L.S / 2 + 4, `s${-c - 2}`),
       b >= 0 ? text(`t-${kind} mono`, x, L.blocks + L.S / 2 + 4, hex(b)) : kind === "lost" && text("t-lost mono", x, L.blocks + L.S / 2 + 4, "–")];
   }), unknown(state) && text("ax start", L.G, L.blocks + L.S / 2 + 4, VERDICT_WORDS[UNKNOWN]));
 }
 
-const unknown = (state) => state.rows.verdict[0] === UNKNOWN; // a kernel that has not found the handover
+const unknown = (state) => state.rows.verdict.at(0) === UNKNOWN; // a kernel that has not found the handover
 const slotKind = (verdict) => ({ held: "held", stale: "stale", disagree: "stale", unlisted: "lost" })[verdict] ?? "ref";
 
 function slotCell(state, L, i, x, pick, ui, story) {
-  const { rows } = state, c = rows.cache[i], y = L.cache, flags = story.doc.machine.flags ?? {};
-  const dirty = c >= 0 && has(rows.flags[c], flags.dirty), uptodate = c >= 0 && rows.role[c] !== FRESH;
+  const { rows } = state, c = rows.cache.at(i), y = L.cache, flags = story.doc.machine.flags ?? {};
+  const dirty = c >= 0 && has(rows.flags.at(c), flags.dirty), uptodate = c >= 0 && rows.role.at(c) !== FRESH;
   const words = c >= 0 ? [`frame ${pfnName(c)}`, uptodate ? "uptodate" : "not uptodate", dirty && "dirty"] : [c <= -2 ? `swap entry ${-c - 2}` : "empty"];
   const label = [`Page cache ${i}`, ...words, state.changed.cache.has(i) && "changed in this step"].filter(Boolean).join(", ");
   return h("g", cellAttrs("cache", i, label, pick.block === i, ui.tab.cache === i),
@@ -551,9 +644,9 @@ function slotCell(state, L, i, x, pick, ui, story) {
 }
 
 function blockCell(state, L, i, x, pick, ui) {
-  const b = state.rows.blocks[i], v = VERDICT[state.rows.verdict[i]], y = L.blocks;
+  const b = state.rows.blocks.at(i), v = VERDICT[state.rows.verdict.at(i)], y = L.blocks;
   const lost = v === "unlisted", kind = slotKind(v);
-  const label = [`Block ${i}`, b >= 0 ? `frame ${pfnName(b)}` : v === "unknown" ? VERDICT_WORDS[UNKNOWN] : "empty", b >= 0 || lost ? VERDICT_WORDS[state.rows.verdict[i]] : "",
+  const label = [`Block ${i}`, b >= 0 ? `frame ${pfnName(b)}` : v === "unknown" ? VERDICT_WORDS[UNKNOWN] : "empty", b >= 0 || lost ? VERDICT_WORDS[state.rows.verdict.at(i)] : "",
     state.changed.blocks.has(i) && "changed in this step"].filter(Boolean).join(", ");
   return h("g", cellAttrs("block", i, label, pick.block === i, ui.tab.block === i),
     rect("hitbox", x, y, L.P, L.S),
@@ -564,7 +657,7 @@ function blockCell(state, L, i, x, pick, ui) {
 
 /** Both sizes as dimension lines and one end-of-file line through both strips: straight when they agree, with a jog when not. */
 function rulers(story, state, L, pick, base) {
-  const [size, mirror] = state.rows.sizes, page = story.doc.machine.page_size, G = L.G;
+  const [size, mirror] = state.rows.sizes.slice(0, 2), page = story.doc.machine.page_size, G = L.G;
   const right = G + Math.min(L.columns, story.doc.machine.file_pages - base) * L.P;
   if (size < 0 && mirror < 0) return null;
   const xe = sizeX(L, size < 0 ? mirror : size, page, base, right), xk = sizeX(L, mirror < 0 ? size : mirror, page, base, right);
@@ -606,7 +699,7 @@ function leader(state, L, pick, base) {
   const line = Math.abs(gx - sx) > 2 * r
     ? `M${sx} ${from}V${L.lane - r}Q${sx} ${L.lane} ${sx + d * r} ${L.lane}H${gx - d * r}Q${gx} ${L.lane} ${gx} ${L.lane + r}V${to}`
     : `M${sx} ${from}V${L.lane}L${gx} ${L.lane + 6}V${to}`;
-  const bad = state.rows.verdict[pick.block] >= 6;
+  const bad = state.rows.verdict.at(pick.block) >= 6;
   return h("g", { "aria-hidden": "true" }, path("lead halo", line), path(`lead ${bad ? "bad" : ""}`, line));
 }
 
@@ -623,17 +716,15 @@ function memory(story, state, L, ui) {
 }
 
 function tally(state) {
-  return ROLE.map((name, r) => [count(state.rows.role, r), ROLE_WORDS[name]]).filter(([n]) => n).map(([n, words]) => `${n} ${words}`).join(", ");
+  return ROLE.map((name, r) => [state.rows.role.tally()[r], ROLE_WORDS[name]]).filter(([n]) => n).map(([n, words]) => `${n} ${words}`).join(", ");
 }
 
 /** Up to 8,192 frames: runs as bars, held as hairlines, stale never lost (ring and words). */
 function dots(state, L) {
-  const { role } = state.rows, out = [rect("ground", L.G, L.memory, L.perRow * L.pitch, L.rows * L.rowHeight)];
-  for (let n = 0; n < role.length;) {
-    const edge = Math.min(role.length, (Math.floor(n / L.perRow) + 1) * L.perRow), r = role[n], first = n;
-    while (n < edge && role[n] === r) n++;
+  const out = [rect("ground", L.G, L.memory, L.perRow * L.pitch, L.rows * L.rowHeight)];
+  for (const row of range(L.rows)) for (const [first, end, r] of state.rows.role.runs(row * L.perRow, Math.min(state.rows.role.length, (row + 1) * L.perRow))) {
     if (r === FREE || r === UNCLAIMED) continue;
-    const [x, y] = frameXY(L, first), w = (n - first) * L.pitch - 0.75, name = ROLE[r];
+    const [x, y] = frameXY(L, first), w = (end - first) * L.pitch - 0.75, name = ROLE[r];
     out.push(r === HELD ? path("d-held", `M${x} ${y + 1.5}h${round(w)}`) : rect(`d-${GLYPH[name] ? "meta" : name}`, x, y, w, 3));
     if (r === STALE) out.push(h("circle", { class: "viol-x", cx: x + w / 2, cy: y + 1.5, r: 6 }), text("stale-t", x + 12, y + 5, `stale, ${pfnName(first)}`));
   }
@@ -644,11 +735,10 @@ function dots(state, L) {
 function density(state, L) {
   const { role } = state.rows, per = role.length / L.perRow, bottom = L.memory + L.rowHeight;
   return range(L.perRow).map((c) => {
-    const part = role.subarray(Math.floor(c * per), Math.floor((c + 1) * per)), x = L.G + c * L.pitch;
+    const first = Math.floor(c * per), last = Math.floor((c + 1) * per), found = role.tally(first, last), x = L.G + c * L.pitch;
     let y = bottom;
-    return [["d-kernel", (r) => r === 1 || r === OTHER], ["d-meta", (r) => r >= 3 && r <= 5], ["d-cached", (r) => r === CACHED || r === FRESH],
-      ["d-share", (r) => r === HELD], ["d-stale", (r) => r === STALE]].map(([cls, is]) => {
-      const n = part.filter(is).length, height = n && Math.max(1, (n / part.length) * L.rowHeight);
+    return [["d-kernel", 1, OTHER], ["d-meta", 3, 4, 5], ["d-cached", CACHED, FRESH], ["d-share", HELD], ["d-stale", STALE]].map(([cls, ...roles]) => {
+      const n = roles.reduce((sum, r) => sum + found[r], 0), height = n && Math.max(1, (n / (last - first)) * L.rowHeight);
       y -= height;
       return n > 0 && rect(cls, x, y, L.pitch - 1, height);
     });
@@ -750,7 +840,7 @@ export function why(story, state, ui) {
     return h("section", { class: "why", "aria-label": "Selected" }, h("h4", {}, "Nothing selected"), h("p", { class: "quiet" }, "Pick a frame or a block to see why it is as it is."));
   const name = pick.frame >= 0 ? `Frame ${pfnName(pick.frame)}` : `Block ${pick.block}`;
   const known = facts(story, state, pick);
-  const role = pick.frame >= 0 ? ROLE[state.rows.role[pick.frame]] : VERDICT[state.rows.verdict[pick.block]];
+  const role = pick.frame >= 0 ? ROLE[state.rows.role.at(pick.frame)] : VERDICT[state.rows.verdict.at(pick.block)];
   const tag = { fresh: "not uptodate", unknown: VERDICT_WORDS[UNKNOWN], fdt: "KHO", bitmap: "KHO", inode: "KHO", other: "allocated" }[role] ?? role;
   return h("section", { class: "why", "aria-label": "Selected" },
     h("h4", {}, h("span", { class: "mono" }, name), h("span", { class: `tag ${role}` }, tag)),
@@ -771,38 +861,38 @@ function historyRoom(story, state, known, L) {
 }
 
 function facts(story, state, { frame, block }) {
-  const { rows } = state, { machine } = story.doc, lost = unknown(state), swapped = rows.cache[block] <= -2;
-  if (frame < 0) return [["cache", swapped ? `swap entry ${-rows.cache[block] - 2}` : "empty"], ["block list", lost ? VERDICT_WORDS[UNKNOWN] : "empty"],
+  const { rows } = state, { machine } = story.doc, lost = unknown(state), swapped = rows.cache.at(block) <= -2;
+  if (frame < 0) return [["cache", swapped ? `swap entry ${-rows.cache.at(block) - 2}` : "empty"], ["block list", lost ? VERDICT_WORDS[UNKNOWN] : "empty"],
     ["reads as", swapped ? "what was swapped out" : lost ? "nobody knows yet" : "zeros"]];
-  const role = ROLE[rows.role[frame]], i = rows.holds[frame], poison = rows.poison[frame];
-  const flags = Object.entries(machine.flags ?? {}).filter(([name, mask]) => name !== "free" && has(rows.flags[frame], mask)).map(([name]) => name);
-  const owner = [rows.cache[i] === frame && `cache ${i}`, rows.blocks[i] === frame && `block ${i}`].filter(Boolean);
+  const role = ROLE[rows.role.at(frame)], i = rows.holds.at(frame), poison = rows.poison.at(frame);
+  const flags = Object.entries(machine.flags ?? {}).filter(([name, mask]) => name !== "free" && has(rows.flags.at(frame), mask)).map(([name]) => name);
+  const owner = [rows.cache.at(i) === frame && `cache ${i}`, rows.blocks.at(i) === frame && `block ${i}`].filter(Boolean);
   const since = sinceWhen(story, state, frame);
   const told = role !== "stale" && owner.length > (state.bad.length ? 0 : 1); // the owner says it, and room is short
   return [
     !told && ["holds", role === "stale" ? (poison === machine.page_size ? "freed poison" : "another owner's page") : i >= 0 ? `block ${i} of this file` : role === "unclaimed" && lost ? "nobody knows yet" : role === "free" ? "nothing" : ROLE_WORDS[role]],
     owner.length && ["owner", owner.join(", ") + (owner.length === 1 && role !== "cached" ? " only" : "")],
-    ["PFN bit", lost ? VERDICT_WORDS[UNKNOWN] : rows.bit[frame] ? (since > 0 ? `set since step ${since}` : "set") : "clear"],
-    rows.refs[frame] > 0 && ["refs", rows.maps[frame] > 0 ? `${rows.refs[frame]}, mapped ${rows.maps[frame]}` : String(rows.refs[frame])],
+    ["PFN bit", lost ? VERDICT_WORDS[UNKNOWN] : rows.bit.at(frame) ? (since > 0 ? `set since step ${since}` : "set") : "clear"],
+    rows.refs.at(frame) > 0 && ["refs", rows.maps.at(frame) > 0 ? `${rows.refs.at(frame)}, mapped ${rows.maps.at(frame)}` : String(rows.refs.at(frame))],
     flags.length && ["flags", flags.join(" ")],
     ["bytes", preview(state, frame, machine)],
   ].filter((fact) => fact && fact[1] !== "");
 }
 
 function sinceWhen(story, state, frame) {
-  const known = (k) => story.states[k].rows.role.includes(BITMAP); // between two kernels nobody can read the bitmap
+  const known = (k) => story.states[k].rows.role.tally()[BITMAP] > 0; // between two kernels nobody can read the bitmap
   let t = state.t, first = t;
-  while (t > 0 && (story.states[t - 1].rows.bit[frame] === state.rows.bit[frame] || !known(t - 1))) if (known(--t)) first = t;
+  while (t > 0 && (story.states[t - 1].rows.bit.at(frame) === state.rows.bit.at(frame) || !known(t - 1))) if (known(--t)) first = t;
   return first;
 }
 
 /** A page in a few words: its text, or its first bytes; how much of it is still paint. */
 function preview(state, n, { page_size: size }) {
-  const { bytes, poison, role } = state.rows, paint = role[n] === FREE || role[n] === STALE ? "0xAA" : "0xA5";
-  const painted = poison[n] === size ? `all ${size} are ${paint}` : poison[n] ? `${poison[n]} of ${size} are ${paint}` : "";
-  const ours = (role[n] >= CACHED && role[n] <= HELD) || (role[n] === UNCLAIMED && unknown(state));
-  if (!ours || !bytes.length || poison[n] === size) return painted;
-  const page = [...bytes.subarray(n * size, (n + 1) * size)];
+  const { bytes, poison, role } = state.rows, paint = role.at(n) === FREE || role.at(n) === STALE ? "0xAA" : "0xA5";
+  const painted = poison.at(n) === size ? `all ${size} are ${paint}` : poison.at(n) ? `${poison.at(n)} of ${size} are ${paint}` : "";
+  const ours = (role.at(n) >= CACHED && role.at(n) <= HELD) || (role.at(n) === UNCLAIMED && unknown(state));
+  if (!ours || !bytes.length || poison.at(n) === size) return painted;
+  const page = [...bytes.slice(n * size, (n + 1) * size)];
   if (page.every((b) => b === page[0])) return `all ${size} are 0x${hex(page[0]).toUpperCase()}`;
   const printable = page.findIndex((b) => b < 32 || b > 126), n4 = printable < 0 ? size : printable;
   const shown = n4 >= 1 ? `“${String.fromCharCode(...page.slice(0, Math.min(n4, 18)))}${n4 > 18 ? "…" : ""}”` : page.slice(0, 8).map((b) => hex(b)).join(" ");
@@ -865,8 +955,8 @@ function crumb(story, stack, call, depth, tight) {
 
 /** The step as text: complete without the picture. */
 export function twin(story, state, ui) {
-  const { rows } = state, lost = unknown(state), used = [...rows.verdict.keys()].filter((i) => (rows.verdict[i] && !lost) || rows.blocks[i] >= 0);
-  const [size, mirror] = rows.sizes;
+  const { rows } = state, lost = unknown(state), used = range(rows.verdict.length).filter((i) => (rows.verdict.at(i) && !lost) || rows.blocks.at(i) >= 0);
+  const [size, mirror] = rows.sizes.slice(0, 2);
   const sizes = size < 0 ? `The file is not open${mirror < 0 ? "" : `; its mirror says ${mirror}`}.` : mirror < 0 ? `i_size ${size}; no KHO inode.` : `i_size ${size}, mirror ${mirror}: they ${size === mirror ? "agree" : `differ by ${Math.abs(size - mirror)}`}.`;
   const bad = state.bad.map((v) => `Violated: ${nameOf(v).toLowerCase()}. ${detailOf(v)}`).join(" ") || "No invariant is violated.";
   const waits = state.pending.length ? ` Pending until the call returns: ${state.pending.map((k) => story.doc.invariants[k][0].toLowerCase()).join(", ")}.` : "";
@@ -881,20 +971,16 @@ export function twin(story, state, ui) {
 }
 
 function twinRow(story, state, i) {
-  const { cache, blocks, bit, flags, verdict } = state.rows, c = cache[i], b = blocks[i], names = story.doc.machine.flags ?? {};
-  const how = c >= 0 ? [pfnName(c), state.rows.role[c] !== FRESH ? "uptodate" : "not uptodate", has(flags[c], names.dirty) && "dirty"].filter(Boolean).join(", ") : c <= -2 ? `swap entry ${-c - 2}` : "–";
+  const { cache, blocks, bit, flags, verdict } = state.rows, c = cache.at(i), b = blocks.at(i), names = story.doc.machine.flags ?? {};
+  const how = c >= 0 ? [pfnName(c), state.rows.role.at(c) !== FRESH ? "uptodate" : "not uptodate", has(flags.at(c), names.dirty) && "dirty"].filter(Boolean).join(", ") : c <= -2 ? `swap entry ${-c - 2}` : "–";
   const frame = b >= 0 ? b : c;
   return h("tr", {}, h("th", { scope: "row" }, String(i)), h("td", {}, how), h("td", {}, b >= 0 ? pfnName(b) : "–"),
-    h("td", {}, frame >= 0 && bit[frame] ? "set" : "clear"), h("td", {}, VERDICT_WORDS[verdict[i]]));
+    h("td", {}, frame >= 0 && bit.at(frame) ? "set" : "clear"), h("td", {}, VERDICT_WORDS[verdict.at(i)]));
 }
 
 function frameRuns(state) {
-  const { role } = state.rows, out = [];
-  for (let n = 0; n < role.length;) {
-    const first = n, r = role[n];
-    while (n < role.length && role[n] === r) n++;
-    out.push(`${hex(first)}${n - first > 1 ? "–" + hex(n - 1) : ""} ${ROLE_WORDS[ROLE[r]]}`);
-  }
+  const out = [];
+  for (const [first, end, r] of state.rows.role.runs()) out.push(`${hex(first)}${end - first > 1 ? "–" + hex(end - 1) : ""} ${ROLE_WORDS[ROLE[r]]}`);
   return out.join("; ");
 }
 
