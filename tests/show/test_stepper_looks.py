@@ -77,11 +77,11 @@ def test_nothing_is_wider_than_a_phone(phone):
 
 def test_buttons_stay_under_the_pointer(page):
     def place():
-        return page.locator("[data-act=next]").bounding_box()
+        return page.locator("[data-act=step]").bounding_box()
 
     first = place()
     for _ in range(45):
-        page.click("[data-act=next]")
+        page.click("[data-act=step]")
         assert place() == first
 
 
@@ -91,7 +91,7 @@ def test_four_thousand_frames_are_drawn_as_runs(page):
     for i in (0, 1, 2, 3):
         write(tape, i)
     give(page, traits(tape.history))
-    page.click("[data-act=last]")
+    page.click("[data-act=end]")
     name = page.get_by_role("img", name="Physical memory, 4096 frames").get_attribute("aria-label")
     assert ", 4 cached" in name
     assert page.locator("svg.fig *").count() < 500

@@ -55,7 +55,7 @@ def test_the_title_is_shown(page):
 
 def test_the_first_moment_says_how_to_go_on(page):
     assert "Press Right arrow, or Step forward, to begin." in page.inner_text(".src")
-    page.click("[data-act=next]")
+    page.click("[data-act=step]")
     assert "to begin" not in page.inner_text(".src")
 
 
@@ -87,7 +87,7 @@ def test_a_lamp_waits_for_the_call_to_return(page, lived):
     assert (lamp.inner_text(), lamp.get_attribute("title")) == (name, statement)
     assert lamp.get_by_role("img", name="pending").count() == 1
     assert "pending" in page.inner_text(".lamps h4")
-    page.click("[data-act=last]")
+    page.click("[data-act=end]")
     assert page.inner_text(".lamps .bad b") == "Violated: size mirrored"
     assert page.inner_text(".lamps .bad span") == "guest has 100 bytes, its KHO inode remembers 18."
     assert page.locator(".lamps li").count() == len(lived["document"]["invariants"])

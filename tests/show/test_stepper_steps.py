@@ -8,12 +8,12 @@ def test_as_many_steps_back_as_forward_gives_the_same_page(page):
     last = len(story()) - 1
     seen = [shown(page)]
     for _ in range(last):
-        page.click("[data-act=next]")
+        page.click("[data-act=step]")
         seen.append(shown(page))
     assert t(page) == last
     assert len(set(seen)) == last + 1
     for before in reversed(seen[:-1]):
-        page.click("[data-act=prev]")
+        page.click("[data-act=stepBack]")
         assert shown(page) == before
 
 
@@ -81,7 +81,7 @@ def test_a_step_of_a_history_is_a_way_to_it(page):
     page.locator("[data-cell='frame 42']").click()
     page.click(".why [data-go='31']")
     assert t(page) == 31
-    page.click("[data-act=after]")
+    page.click("[data-act=change]")
     assert t(page) == 34
 
 

@@ -301,6 +301,39 @@ export function biography(story, frame) {
   return out;
 }
 
+/** The steps that change what is selected, in a way the picture shows. */
+function changesOf(story, { kind, n }) {
+  if (kind === "frame") return biography(story, n).map((e) => e.t);
+  return range(story.last + 1).slice(1).filter((t) => {
+    const a = story.states[t - 1].rows, b = story.states[t].rows, { frame } = resolve(story.states[t], { kind, n });
+    return ["cache", "blocks", "verdict"].some((row) => a[row][n] !== b[row][n]) || (frame >= 0 && phrase(story, t, frame) !== "");
+  });
+}
+
+/** Whether the function that runs at state `a` is not on the stack of state `b`: another call, or its caller moved on. */
+function gone(a, b) {
+  const d = a.stack.length - 1;
+  return a.call !== b.call || b.stack.length <= d || a.stack.some(({ fn, line }, k) => fn !== b.stack[k].fn || (k < d && line !== b.stack[k].line));
+}
+
+/** Where each control leads from step t: a step, or undefined where there is none. */
+export function ways(story, t, selection) {
+  const { states, last } = story, here = states[t];
+  const beside = (s) => s.cpu === here.cpu || !here.cpu || !s.t; // before the first step no CPU has moved
+  const over = (s) => beside(s) && (s.stack.length <= here.stack.length || gone(here, s)), out = (s) => beside(s) && gone(here, s);
+  const later = (list) => list.find((k) => k > t), earlier = (list) => list.findLast((k) => k < t);
+  const end = here.call && here.call[3] > t ? here.call[3] : undefined; // where the recording ends within the function
+  const seek = (test) => [states.slice(0, t).findLast(test)?.t, states.slice(t + 1).find(test)?.t ?? end];
+  const sides = (list) => [earlier(list), later(list)];
+  const calls = [...new Set([0, ...story.doc.calls.map((c) => c[2]), last])].sort((a, b) => a - b);
+  const pairs = {
+    step: [t > 0 ? t - 1 : undefined, t < last ? t + 1 : undefined], end: [t > 0 ? 0 : undefined, t < last ? last : undefined],
+    call: sides(calls), over: seek(over), out: seek(out), kexec: sides(story.doc.kexecs), violation: sides(story.violations.map((v) => v.first)),
+    change: selection ? sides(changesOf(story, selection)) : [],
+  };
+  return Object.fromEntries(Object.entries(pairs).flatMap(([name, [back, on]]) => [[`${name}Back`, back], [name, on]]));
+}
+
 function phrase(story, t, n) {
   const a = story.states[t - 1].rows, b = story.states[t].rows;
   const words = [];
@@ -458,6 +491,7 @@ const VERDICT_WORDS = ["hole", "cached and listed", "cached, not uptodate", "hel
 const ICON = {
   first: "M4 3.5v9M13 3.5L6.5 8l6.5 4.5Z", prev: "M11.5 3.5L5 8l6.5 4.5Z", play: "M4.5 2.8L13 8l-8.5 5.2Z",
   pause: "M4.5 3.5h2v9h-2ZM9.5 3.5h2v9h-2Z", next: "M4.5 3.5L11 8l-6.5 4.5Z", last: "M12 3.5v9M3 3.5L9.5 8L3 12.5Z",
+  more: "M3.5 8h.01M8 8h.01M12.5 8h.01",
 };
 
 /** One frame of memory as marks. `q` is {role, label, bit, comb}. */
@@ -775,23 +809,64 @@ function key() {
   return h("ul", { class: "key", "aria-label": "Key" }, KEY.map(([words, role]) => h("li", {}, swatch(role, false), words)), h("li", {}, swatch(FREE, true), "PFN bit"));
 }
 
-/** The row of buttons. */
-export function transport(story, state, ui, frame, moves) {
-  const button = (act, name, icon, off) => h("button", { type: "button", class: act === "play" ? "play" : null, "data-act": act, "aria-label": name, title: name, "aria-disabled": off ? "true" : null },
-    h("svg", { width: 16, height: 16, viewBox: "0 0 16 16", "aria-hidden": "true" }, h("path", { d: ICON[icon] })));
-  const first = state.t === 0, last = state.t === story.last, name = frame >= 0 ? pfnName(frame) : "";
-  const change = (act, side, words) => h("button", { type: "button", class: "txt", "data-act": act, "aria-label": `${side} change of frame ${name}`,
-    "aria-disabled": moves[act] == null ? "true" : null }, words);
-  return h("div", { class: "transport" },
-    h("div", { class: "btns", role: "group", "aria-label": "Transport" },
-      button("first", "First step", "first", first), button("prev", "Step back", "prev", first),
-      ui.playing ? button("play", "Pause", "pause") : button("play", "Play", "play"),
-      button("next", "Step forward", "next", last), button("last", "Last step", "last", last)),
-    h("span", { class: "count" }, "Step ", h("b", {}, String(state.t)), ` of ${story.last}`),
+/** Every control: its name, and its keys as a reader says them. The buttons, the keyboard and the help are made from this. */
+const CONTROLS = {
+  stepBack: ["Step back", "Left"], step: ["Step forward", "Right"],
+  endBack: ["First step", "Home"], end: ["Last step", "End"],
+  play: ["Play or pause", "Space"],
+  callBack: ["Previous call", "PageUp"], call: ["Next call", "PageDown"],
+  overBack: ["Step back over", "Shift+O"], over: ["Step over", "O"],
+  outBack: ["Step back out", "Shift+U"], out: ["Step out", "U"],
+  violationBack: ["Previous violation", "Shift+V"], violation: ["Next violation", "V"],
+  kexecBack: ["Previous kexec", "Shift+K"], kexec: ["Next kexec", "K"],
+  changeBack: ["Previous change of what is selected", "Shift+Left"], change: ["Next change of what is selected", "Shift+Right"],
+  clear: ["Close, or select nothing", "Escape"],
+};
+const KEYS = Object.fromEntries(Object.entries(CONTROLS).map(([act, [, key]]) => [key, act]));
+
+/** A key press as `CONTROLS` says it: Shift+O, Left, Space. */
+export function keyName({ key, shiftKey }) {
+  if (key === " ") return "Space";
+  const shift = shiftKey && (key.length > 1 || key !== key.toLowerCase() || /[a-z]/.test(key)) ? "Shift+" : "";
+  return shift + (key.length > 1 ? key.replace("Arrow", "") : key.toUpperCase());
+}
+
+/** A button for a control; `kids` is what it shows, `off` whether it leads nowhere now. */
+function control(act, kids, { off, name = CONTROLS[act][0], ...attrs } = {}) {
+  const keys = CONTROLS[act][1];
+  return h("button", { type: "button", "data-act": act, "aria-label": name, title: `${name} (${keys.replace("Shift+", "Shift ")})`,
+    "aria-keyshortcuts": keys.replace(/(Left|Right)$/, "Arrow$1"), "aria-disabled": off ? "true" : null, ...attrs }, kids);
+}
+
+const icon = (name) => h("svg", { width: 16, height: 16, viewBox: "0 0 16 16", "aria-hidden": "true" }, h("path", { d: ICON[name] }));
+
+/** The row of buttons. What stands right of the dots is either the title and the changes, or more ways to step: no button ever moves. */
+export function transport(story, state, ui, selection, to) {
+  const basic = (act, picture) => control(act, icon(picture), { off: to[act] == null });
+  return h("div", { class: `transport ${ui.more ? "more" : ""}` },
+    h("div", { class: "btns basic", role: "group", "aria-label": "Transport" },
+      basic("endBack", "first"), basic("stepBack", "prev"),
+      control("play", icon(ui.playing ? "pause" : "play"), { class: "play", name: ui.playing ? "Pause" : "Play" }),
+      basic("step", "next"), basic("end", "last")),
+    h("span", { class: "count" }, "Step ", h("b", { style: `min-width:${String(story.last).length}ch` }, String(state.t)), ` of ${story.last}`),
+    h("button", { type: "button", class: "dots3", "data-act": "more", "aria-label": "More ways to step", title: "More ways to step", "aria-expanded": String(ui.more) }, icon("more")),
     h("span", { class: "title", title: story.doc.title }, story.doc.title),
-    frame >= 0 && h("div", { class: "btns sel", role: "group", "aria-label": `Changes of frame ${name}` },
-      h("span", { class: "lab" }, "changes of ", h("span", { class: "mono" }, name)),
-      change("before", "Previous", "‹ previous"), change("after", "Next", "next ›")));
+    ui.more ? moreWays(to) : selection && changeButtons(selection, to));
+}
+
+const MORE = [["call", "call"], ["over", "over"], ["out", "out"], ["violation", "violation"], ["kexec", "kexec"]];
+
+function moreWays(to) {
+  return h("div", { class: "ways" }, MORE.map(([act, words]) => h("div", { class: `way ${act}`, role: "group", "aria-label": words },
+    control(`${act}Back`, "‹", { off: to[`${act}Back`] == null }), h("span", { "aria-hidden": "true" }, words), control(act, "›", { off: to[act] == null }))));
+}
+
+function changeButtons({ kind, n }, to) {
+  const name = kind === "frame" ? pfnName(n) : `block ${n}`, full = kind === "frame" ? `frame ${name}` : name;
+  const button = (act, side, words) => control(act, words, { class: "txt", off: to[act] == null, name: `${side} change of ${full}` });
+  return h("div", { class: "btns sel", role: "group", "aria-label": `Changes of ${full}` },
+    h("span", { class: "lab" }, "changes of ", h("span", { class: kind === "frame" ? "mono" : null }, name)),
+    button("changeBack", "Previous", "‹ previous"), button("change", "Next", "next ›"));
 }
 
 function sentence(story, state, ui) {
@@ -987,25 +1062,18 @@ function frameRuns(state) {
 /** The whole stepper at one moment. */
 export function view(story, ui, L) {
   const state = story.states[ui.t], shown = { ...ui, selection: ui.selection ?? follow(story, ui.t), narrow: L.narrow, L };
-  const pick = resolve(state, shown.selection), moves = neighbours(story, pick.frame, ui.t);
+  const pick = resolve(state, shown.selection), to = ways(story, ui.t, shown.selection);
   const alert = story.violations.filter((v) => v.first === ui.t).map((v) => `Violated: ${v.name}. ${detailOf(v.words)}`).join(" ");
-  const cls = ["kho", L.narrow && "narrow", L.tight && "tight", state.bad.length && "violated", state.soft && "soft", ui.still && "still"].filter(Boolean).join(" ");
+  const cls = ["kho", L.narrow && "narrow", !L.narrow && L.W < 860 && "slim", L.tight && "tight", state.bad.length && "violated", state.soft && "soft", ui.still && "still"].filter(Boolean).join(" ");
   return h("section", { class: cls, role: "region", "aria-label": `Stepper: ${story.doc.title}`, "data-figure": story.doc.id, "data-theme": ui.theme, "data-t": ui.t,
     ...QUIET, style: `width:${L.W}px` },
     h("div", { class: "tlwrap" }, timeline(story, state, L, pick)),
-    transport(story, state, ui, pick.frame, moves),
+    transport(story, state, ui, shown.selection, to),
     sentence(story, state, ui),
     h("div", { class: "figwrap" }, figure(story, state, L, shown), key()),
     h("div", { class: "rail" }, lamps(story, state), why(story, state, shown)),
     code(story, state, shown), twin(story, state, ui),
     h("div", { class: "hidden", role: "alert" }, alert));
-}
-
-/** The steps before and after t that change the frame. */
-export function neighbours(story, frame, t) {
-  if (frame < 0) return {};
-  const all = biography(story, frame).map((e) => e.t);
-  return { before: all.filter((k) => k < t).at(-1), after: all.find((k) => k > t) };
 }
 
 // ------------------------------------------------------------------------------------------------------------ 6 mend
@@ -1081,7 +1149,7 @@ function open({ model, el }) {
   const story = decode(model.get("document"), model.get("sources") ?? {});
   const opens = () => clamp(model.get("t") ?? story.doc.start ?? 0, 0, story.last);
   const ui = { t: opens(), selection: null, hover: null, focus: null, playing: false, still: false,
-    twin: false, depth: null, theme: "light", tab: { frame: 0, cache: 0, block: 0 } };
+    twin: false, more: false, depth: null, theme: "light", tab: { frame: 0, cache: 0, block: 0 } };
   let L = layout(el.clientWidth || 736, story), tree = null, root = null, timer = 0, sync = 0, dragging = false;
 
   function draw() {
@@ -1126,19 +1194,16 @@ function open({ model, el }) {
     timer = win.setTimeout(tick, PACE);
   }
 
-  const starts = () => [...new Set([0, ...story.doc.calls.map((c) => c[2]), story.last])].sort((a, b) => a - b);
-  const later = (list) => list.find((t) => t > ui.t), earlier = (list) => list.filter((t) => t < ui.t).at(-1);
-  const selected = () => resolve(story.states[ui.t], ui.selection ?? follow(story, ui.t));
-  const jump = (t) => t != null && go(t);
-  const around = (list) => jump(later(list) ?? list[0]); // K and V go round
+  const chosen = () => ui.selection ?? follow(story, ui.t);
+  const selected = () => resolve(story.states[ui.t], chosen());
 
-  const acts = {
-    first: () => go(0), prev: () => go(ui.t - 1), next: () => go(ui.t + 1), last: () => go(story.last), play: toggle,
-    before: () => jump(neighbours(story, selected().frame, ui.t).before), after: () => jump(neighbours(story, selected().frame, ui.t).after),
-    callBack: () => jump(earlier(starts())), callOn: () => jump(later(starts())),
-    kexec: () => around(story.doc.kexecs), violation: () => around(story.violations.map((v) => v.first)), clear: () => select(null),
-  };
-  const KEYS = { ArrowLeft: "prev", ArrowRight: "next", Home: "first", End: "last", PageUp: "callBack", PageDown: "callOn", " ": "play", k: "kexec", K: "kexec", v: "violation", V: "violation", Escape: "clear" };
+  const acts = { play: toggle, more: () => { ui.more = !ui.more; draw(); }, clear: () => select(null) };
+
+  function act(name) {
+    if (acts[name]) return acts[name]();
+    const t = ways(story, ui.t, chosen())[name];
+    if (t != null) go(t);
+  }
 
   function select(spot) {
     ui.selection = spot && (spot.kind === "frame" ? spot : { kind: "block", n: spot.n });
@@ -1166,20 +1231,19 @@ function open({ model, el }) {
   function onKey(event) {
     if (event.altKey || event.ctrlKey || event.metaKey) return;
     const cell = event.target.closest?.("[data-cell]"), control = event.target.closest?.("button, a, summary");
-    let used = true;
-    if (cell && gridKey(event.key, cell)) used = true;
-    else if (control && (event.key === " " || event.key === "Enter")) used = false; // the control's own key
-    else if (event.shiftKey && (event.key === "ArrowLeft" || event.key === "ArrowRight")) acts[event.key === "ArrowLeft" ? "before" : "after"]();
-    else if (KEYS[event.key]) acts[KEYS[event.key]]();
-    else used = false;
-    if (!used) return;
+    const own = control && (event.key === " " || event.key === "Enter"); // the control's own key
+    if (!(cell && !event.shiftKey && gridKey(event.key, cell))) {
+      const name = KEYS[keyName(event)];
+      if (own || !name) return;
+      act(name);
+    }
     event.preventDefault();
     event.stopPropagation(); // notebooks listen for these keys too
   }
 
   function onClick(event) {
     const spot = event.target.closest?.("[data-act], [data-go], [data-depth]");
-    if (spot?.dataset.act) acts[spot.dataset.act]();
+    if (spot?.dataset.act) act(spot.dataset.act);
     else if (spot?.dataset.go) { event.preventDefault(); go(+spot.dataset.go); }
     else if (spot?.dataset.depth) { ui.depth = +spot.dataset.depth; draw(); }
     else if (event.target.closest?.("svg.fig")) select(under(event));
