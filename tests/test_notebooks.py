@@ -19,6 +19,8 @@ import jupytext
 import nbformat
 import pytest
 
+from khosim.show.frame import slug
+
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "notebooks"
 CHAPTERS = sorted(path.stem for path in FOLDER.glob("*.md"))
@@ -126,6 +128,29 @@ def test_figures_are_tested_as_data(name):
         digest = re.search(r"digest ([0-9a-f]{16})\b", data["text/plain"])
         assert digest
         assert digest[1] in data.get("text/html", digest[1])
+
+
+def figures(name):
+    """How many steps each figure has, by its id."""
+    said = "\n".join(output.data["text/plain"] for output in outputs(name) if "text/html" in output.get("data", {}))
+    titles = re.findall(r"^(.+): (\d+) steps?, .*digest", said, re.MULTILINE)
+    assert len({slug(title) for title, _ in titles}) == len(titles)
+    return {slug(title): int(steps) for title, steps in titles}
+
+
+@chapters
+def test_every_step_in_the_prose_is_linked_asserted_and_there(name):
+    """A change of the model then fails the chapter, and leaves no wrong number behind."""
+    text = "\n".join(cell.source for cell in stored(name).cells if cell.cell_type == "markdown")
+    links = re.findall(r"\[([^\]]*)\]\(#([^)@]+)@(\d+)\)", text)
+    proofs = [node for cell in code(name) for node in ast.walk(ast.parse(cell)) if isinstance(node, ast.Assert)]
+    proven = {number.value for node in proofs for number in ast.walk(node) if isinstance(number, ast.Constant)}
+    steps = figures(name)
+    assert links
+    for words, figure, step in links:
+        assert re.findall(r"\d+", words) in ([], [step])
+        assert 0 < int(step) <= steps[figure], (words, figure)
+        assert int(step) in proven, (words, figure)
 
 
 @chapters
