@@ -6,10 +6,11 @@
 //   3 layout      numbers only: where things lie at a given width
 //   4 marks       SVG path data for hatch, corner, comb, octagon
 //   5 views       state + layout -> a tree of plain objects; no DOM
-//   6 mend        make the DOM like the tree, keeping elements (focus and transitions live on them)
-//   7 render      events, theme, play, the host's model
+//   6 leaves      what leaves the figure: a strip of steps for paper, a picture as a file, a step as text
+//   7 mend        make the DOM like the tree, keeping elements (focus and transitions live on them)
+//   8 render      events, theme, play, the host's model
 //
-// Parts 1 to 5 are pure and run without a browser.
+// Parts 1 to 5 are pure and run without a browser; so is 6, but for what makes files.
 
 // ---------------------------------------------------------------------------------------------------------- 1 decode
 
@@ -306,7 +307,7 @@ function changesOf(story, { kind, n }) {
   if (kind === "frame") return biography(story, n).map((e) => e.t);
   return range(story.last + 1).slice(1).filter((t) => {
     const a = story.states[t - 1].rows, b = story.states[t].rows, { frame } = resolve(story.states[t], { kind, n });
-    return ["cache", "blocks", "verdict"].some((row) => a[row][n] !== b[row][n]) || (frame >= 0 && phrase(story, t, frame) !== "");
+    return ["cache", "blocks", "verdict"].some((row) => a[row].at(n) !== b[row].at(n)) || (frame >= 0 && phrase(story, t, frame) !== "");
   });
 }
 
@@ -472,7 +473,7 @@ const cornerMark = (x, y, w, s) => `M${x + w - s} ${y}H${x + w - 3}Q${x + w} ${y
 // ----------------------------------------------------------------------------------------------------------- 5 views
 
 // JupyterLab's shortcuts fire on the focused element itself, so an ancestor's mark comes too late: each bears its own.
-const focusable = (tag, attrs) => attrs?.tabindex != null || tag === "button" || tag === "a" || tag === "summary";
+const focusable = (tag, attrs) => attrs?.tabindex != null || ["a", "button", "input", "select", "summary"].includes(tag);
 const QUIET = { "data-lm-suppress-shortcuts": "true" };
 
 /** A node of a view: plain data. Attributes that are null or false are left out, and so are kids that are neither node nor text. */
@@ -496,18 +497,18 @@ const ICON = {
 
 /** One frame of memory as marks. `q` is {role, label, bit, comb}. */
 function frameMarks(q, x, y, s) {
-  const role = ROLE[q.role], meta = GLYPH[role], c = s / 2;
-  const ground = meta ? path("f-meta", octagon(x + 0.5, y + 0.5, s - 1, s / 5)) : rect(`f-${role}`, x + 0.5, y + 0.5, s - 1, s - 1, 3);
+  const role = ROLE[q.role], meta = GLYPH[role], c = s / 2, small = s < 12, inset = small ? 1 : 2;
+  const ground = meta ? path("f-meta", octagon(x + 0.5, y + 0.5, s - 1, s / 5)) : rect(`f-${role}`, x + 0.5, y + 0.5, s - 1, s - 1, small ? 1 : 3);
   return [
     ground,
-    role === "held" && path("hatch", hatch(x, y, s, s, Math.max(3, s / 4), 2)),
-    role === "stale" && path("cross", `M${x + 3} ${y + 3}L${x + s - 3} ${y + s - 3}`),
-    role === "kernel" && path("dash", `M${round(x + c - s / 6)} ${y + c}h${round(s / 3)}`),
+    role === "held" && path("hatch", hatch(x, y, s, s, Math.max(small ? 2.4 : 3, s / 4), inset)),
+    role === "stale" && path("cross", `M${x + inset + 1} ${y + inset + 1}L${x + s - inset - 1} ${y + s - inset - 1}`),
+    !small && role === "kernel" && path("dash", `M${round(x + c - s / 6)} ${y + c}h${round(s / 3)}`),
     role === "other" && path("dash", `M${x + c} ${round(y + c - s / 6)}v${round(s / 3)}`),
-    role === "scratch" && path("dots", [1, 2].flatMap((a) => [1, 2].map((b) => `M${round(x + (s / 3) * a)} ${round(y + (s / 3) * b)}h0`)).join("")),
+    role === "scratch" && path("dots", small ? `M${round(x + c)} ${round(y + c)}h0` : [1, 2].flatMap((a) => [1, 2].map((b) => `M${round(x + (s / 3) * a)} ${round(y + (s / 3) * b)}h0`)).join("")),
     q.comb && path(`comb ${role === "free" ? "on" : role === "stale" ? "bad" : ""}`, comb(x + s / 6, y + s - 3, (s * 2) / 3, q.comb)),
     q.label !== "" && text(`t-${meta ? "meta" : role}`, x + c, y + c + 4, q.label),
-    q.bit && path("bit", cornerMark(x + 0.5, y + 0.5, s - 1, round(s * 0.3))),
+    q.bit && path("bit", cornerMark(x + 0.5, y + 0.5, s - 1, Math.max(3, round(s * 0.3)))),
   ];
 }
 
@@ -531,7 +532,7 @@ function frameName(state, n, machine) {
 }
 
 /** The timeline: lanes of calls, lives of blocks, violations, kexecs, axis, playhead. */
-export function timeline(story, state, L, pick) {
+export function timeline(story, state, L, pick, ui) {
   const T = timeLayout(L, story), { doc } = story;
   const px = T.x(state.t) + T.w / 2, end = T.W - 2;
   const half = state.t < 100 ? 13 : 17, aside = pillAside(T, doc.kexecs, px, half);
@@ -548,6 +549,7 @@ export function timeline(story, state, L, pick) {
       path("viol", `M${round(T.x(v.first) + T.w / 2)} ${T.band + 4}H${round(Math.min(end, T.x(v.last) + T.w))}`),
       path("viol-x", `M${round(T.x(v.first) + T.w / 2 - 3)} ${T.band + 1}l6 6m0 -6l-6 6`)]),
     axisMarks(T, story, px, half, aside, L.narrow),
+    ui.pins.length > 0 && path("pin", ui.pins.map((t) => `M${round(T.x(t) + T.w / 2 - 4)} ${T.axis - 10}h8l-4 6Z`).join("")),
     h("g", { class: "playhead", transform: `translate(${round(px)} 0)` },
       path("head", `M0 ${T.band - 1}V${T.axis}`), rect("head-p", aside - half, T.axis - 1, 2 * half, 18, 9), text("head-t", aside, T.axis + 12, state.t)),
     h("g", { class: "axis" },
@@ -803,10 +805,15 @@ function rings(state, L, pick, base, ui) {
 
 const KEY = [["cached", 6], ["held", 8], ["KHO", 4], ["kernel", 1], ["scratch", 2], ["stale", 9]];
 
+/** The key's words and marks, each mark 16 wide. */
+function keyMarks() {
+  const mark = (role, bit) => frameMarks({ role, label: "", bit, comb: 0 }, 1, 1, 14);
+  return [...KEY.map(([words, role]) => [words, mark(role, false)]), ["PFN bit", mark(FREE, true)]];
+}
+
 function key() {
-  const swatch = (role, bit) => h("svg", { width: 16, height: 16, viewBox: "0 0 16 16", "aria-hidden": "true" },
-    frameMarks({ role, label: "", bit, comb: 0 }, 1, 1, 14));
-  return h("ul", { class: "key", "aria-label": "Key" }, KEY.map(([words, role]) => h("li", {}, swatch(role, false), words)), h("li", {}, swatch(FREE, true), "PFN bit"));
+  return h("ul", { class: "key", "aria-label": "Key" }, keyMarks().map(([words, marks]) =>
+    h("li", {}, h("svg", { width: 16, height: 16, viewBox: "0 0 16 16", "aria-hidden": "true" }, marks), words)));
 }
 
 /** Every control: its name, and its keys as a reader says them. The buttons, the keyboard and the help are made from this. */
@@ -820,6 +827,7 @@ const CONTROLS = {
   violationBack: ["Previous violation", "Shift+V"], violation: ["Next violation", "V"],
   kexecBack: ["Previous kexec", "Shift+K"], kexec: ["Next kexec", "K"],
   changeBack: ["Previous change of what is selected", "Shift+Left"], change: ["Next change of what is selected", "Shift+Right"],
+  pin: ["Pin this step, for print and sharing", "P"], share: ["Share this figure", "E"], help: ["Keys and marks", "?"],
   clear: ["Close, or select nothing", "Escape"],
 };
 const KEYS = Object.fromEntries(Object.entries(CONTROLS).map(([act, [, key]]) => [key, act]));
@@ -869,14 +877,23 @@ function changeButtons({ kind, n }, to) {
     button("changeBack", "Previous", "‹ previous"), button("change", "Next", "next ›"));
 }
 
-function sentence(story, state, ui) {
-  const fatal = state.t === story.last ? story.doc.failure : "";
-  const words = [state.say || (state.t === 0 ? "Before the first step." : ""), fatal].filter(Boolean).join(" ");
-  const shown = /^[a-z]\w*_/.test(words) ? words : words.charAt(0).toUpperCase() + words.slice(1); // identifiers keep their case
-  return h("div", { class: `say ${state.warn || fatal ? "warn" : ""}` },
-    h("p", { role: "status", "aria-live": ui.playing ? "off" : "polite", "aria-atomic": "true" },
-      h("b", {}, fatal ? "END" : state.warn ? "WARN" : state.cpu, h("i", { class: "mono" }, state.call ? state.call[1] : "")), h("span", {}, shown)));
+/** What a step says, and at the end what ended the run before its time. */
+function spoken(story, state) {
+  const words = [state.say || (state.t === 0 ? "Before the first step." : ""), fatal(story, state)].filter(Boolean).join(" ");
+  return /^[a-z]\w*_/.test(words) ? words : words.charAt(0).toUpperCase() + words.slice(1); // identifiers keep their case
 }
+
+const fatal = (story, state) => (state.t === story.last ? story.doc.failure : "");
+
+function sentence(story, state, ui) {
+  const end = fatal(story, state);
+  return h("div", { class: `say ${state.warn || end ? "warn" : ""}` },
+    h("p", { role: "status", "aria-live": ui.playing ? "off" : "polite", "aria-atomic": "true" },
+      h("b", {}, end ? "END" : state.warn ? "WARN" : state.cpu, h("i", { class: "mono" }, state.call ? state.call[1] : "")), h("span", {}, spoken(story, state))));
+}
+
+/** What is violated at a step, in sentences. */
+const violated = (state) => state.bad.map((v) => `Violated: ${nameOf(v).toLowerCase()}. ${detailOf(v)}`).join(" ");
 
 const nameOf = (violation) => violation.split(":")[0];
 
@@ -1033,7 +1050,7 @@ export function twin(story, state, ui) {
   const { rows } = state, lost = unknown(state), used = range(rows.verdict.length).filter((i) => (rows.verdict.at(i) && !lost) || rows.blocks.at(i) >= 0);
   const [size, mirror] = rows.sizes.slice(0, 2);
   const sizes = size < 0 ? `The file is not open${mirror < 0 ? "" : `; its mirror says ${mirror}`}.` : mirror < 0 ? `i_size ${size}; no KHO inode.` : `i_size ${size}, mirror ${mirror}: they ${size === mirror ? "agree" : `differ by ${Math.abs(size - mirror)}`}.`;
-  const bad = state.bad.map((v) => `Violated: ${nameOf(v).toLowerCase()}. ${detailOf(v)}`).join(" ") || "No invariant is violated.";
+  const bad = violated(state) || "No invariant is violated.";
   const waits = state.pending.length ? ` Pending until the call returns: ${state.pending.map((k) => story.doc.invariants[k][0].toLowerCase()).join(", ")}.` : "";
   const stack = state.stack.map(({ fn }) => story.doc.functions[fn].name).join(" › ");
   return h("details", { class: "twin" }, h("summary", {}, "This step as text"),
@@ -1059,6 +1076,63 @@ function frameRuns(state) {
   return out.join("; ");
 }
 
+const PANELS = { share: "Share this figure", help: "Keys and marks" };
+
+/** The last row: what can be done with the figure as a whole. Its panels open upward, over the code, and push nothing. */
+function foot(story, ui) {
+  const opens = (name, words) => control(name, words, { class: "txt", "aria-expanded": String(ui.panel === name), "aria-haspopup": "dialog" });
+  return h("div", { class: "foot" },
+    control("pin", ui.pins.includes(ui.t) ? "Unpin step" : "Pin step", { class: "txt", "aria-pressed": String(ui.pins.includes(ui.t)) }), opens("share", "Share"), opens("help", "Keys and marks"),
+    ui.panel && h("div", { class: `panel ${ui.panel}`, role: "dialog", "aria-label": PANELS[ui.panel], tabindex: -1 },
+      h("header", {}, h("h4", {}, PANELS[ui.panel]), h("button", { type: "button", class: "txt", "data-act": "clear", "aria-label": "Close" }, "Close")),
+      ui.panel === "help" ? help(story) : share(story, ui)));
+}
+
+/** The steps that the share panel speaks of. */
+export function sharedSteps(story, ui) {
+  const [a, b] = [...ui.range].sort((x, y) => x - y);
+  return { this: [ui.t], pins: ui.pins, range: range(b - a + 1).map((k) => a + k) }[ui.what];
+}
+
+function share(story, ui) {
+  const option = (value, words) => h("option", { value, selected: ui.what === value ? "" : null }, words);
+  const number = (k, name) => h("input", { type: "number", "data-range": k, "aria-label": name, min: 0, max: story.last, value: ui.range[k] });
+  const save = (kind, words) => h("button", { type: "button", class: "txt boxed", "data-save": kind }, words);
+  return h("div", { class: "sharing" },
+    h("div", { class: "line" }, h("label", {}, "Take ", h("select", { "data-what": "" }, option("this", `step ${ui.t}`), option("range", "a range of steps"), ui.pins.length > 0 && option("pins", `pinned steps: ${ui.pins.join(", ")}`))),
+      ui.what === "range" && [number(0, "First step of the range"), "to", number(1, "Last step of the range")]),
+    h("div", { class: "line" }, "as ", save("svg", "SVG"), save("png", "PNG"), save("txt", "Text")),
+    h("div", { class: "line" }, h("label", { class: "link" }, "Link ", h("input", { readonly: "", "data-link": "", value: ui.link })), h("button", { type: "button", class: "txt boxed", "data-save": "link" }, "Copy")),
+    h("p", { class: "quiet", role: "status" }, ui.told));
+}
+
+const MARKS = [
+  ["free", { role: 0 }, "free"], ["freed", { role: 0, comb: 0xaa }, "freed by this kernel: four ticks, the bits of 0xAA, which freed frames read"],
+  ["cached", { role: 6, label: "3" }, "in the page cache; the number is the block it holds"],
+  ["fresh", { role: 7, label: "5", comb: 0xa5 }, "in the page cache, not uptodate: the ticks are the bits of 0xA5, which new frames read"],
+  ["held", { role: 8, label: "7" }, "hatched: held for a block and not in the page cache, a promise"],
+  ["stale", { role: 9, label: "5" }, "dashed and struck: a block names it, and it is not this file's"],
+  ["FDT", { role: 3, label: "F" }, "F: the device tree that the next kernel is handed"], ["bitmap", { role: 4, label: "B" }, "B: the PFN bitmap"],
+  ["inode", { role: 5, label: "I" }, "I: the KHO inode of a file, its size and its block list"],
+  ["kernel", { role: 1 }, "the kernel's own"], ["other", { role: 10 }, "another owner's"], ["scratch", { role: 2 }, "scratch: where the next kernel boots"],
+  ["bit", { role: 0, bit: true }, "a dark corner: the frame's PFN bit is set, the next kernel must leave it alone"],
+];
+
+/** Keys, marks and invariants, in words; the marks are drawn by what draws the figure. */
+function help(story) {
+  const mark = (q) => h("svg", { width: 24, height: 24, viewBox: "0 0 24 24", "aria-hidden": "true" }, frameMarks({ label: "", bit: false, comb: 0, ...q }, 0, 0, 24));
+  const ring = (cls) => h("svg", { width: 24, height: 24, viewBox: "0 0 24 24", "aria-hidden": "true" }, rect("f-cached", 5, 5, 14, 14, 3), rect(cls, 2, 2, 20, 20, 5));
+  const row = (picture, words) => h("li", {}, picture, h("span", {}, words));
+  return h("div", { class: "helping" },
+    h("table", {}, h("caption", {}, "Keys, while the figure has the focus"), h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Key"), h("th", { scope: "col" }, "What it does"))),
+      h("tbody", {}, Object.values(CONTROLS).map(([name, keys]) => h("tr", {}, h("th", { scope: "row" }, h("kbd", {}, keys.replace("Shift+", "Shift "))), h("td", {}, name))))),
+    h("p", { class: "quiet" }, "Tab goes from part to part. In memory and in the file, arrows go from cell to cell and Enter selects."),
+    h("h4", {}, "Frames and blocks"), h("ul", { class: "marks" }, MARKS.map(([, q, words]) => row(mark(q), words)),
+      row(ring("ring-now"), "changed in this step"), row(ring("ring-sel"), "selected; a line leads from its block to its frame")),
+    story.doc.invariants.length > 0 && [h("h4", {}, "Invariants: a tick holds, a ring waits for the call to return, a cross is violated"),
+      h("dl", { class: "told" }, story.doc.invariants.map(([name, words]) => [h("dt", {}, name), h("dd", {}, words)]))]);
+}
+
 /** The whole stepper at one moment. */
 export function view(story, ui, L) {
   const state = story.states[ui.t], shown = { ...ui, selection: ui.selection ?? follow(story, ui.t), narrow: L.narrow, L };
@@ -1066,17 +1140,187 @@ export function view(story, ui, L) {
   const alert = story.violations.filter((v) => v.first === ui.t).map((v) => `Violated: ${v.name}. ${detailOf(v.words)}`).join(" ");
   const cls = ["kho", L.narrow && "narrow", !L.narrow && L.W < 860 && "slim", L.tight && "tight", state.bad.length && "violated", state.soft && "soft", ui.still && "still"].filter(Boolean).join(" ");
   return h("section", { class: cls, role: "region", "aria-label": `Stepper: ${story.doc.title}`, "data-figure": story.doc.id, "data-theme": ui.theme, "data-t": ui.t,
-    ...QUIET, style: `width:${L.W}px` },
-    h("div", { class: "tlwrap" }, timeline(story, state, L, pick)),
+    ...QUIET, style: `width:${L.W}px;--room:${L.W}px` },
+    h("div", { class: "tlwrap" }, timeline(story, state, L, pick, ui)),
     transport(story, state, ui, shown.selection, to),
     sentence(story, state, ui),
     h("div", { class: "figwrap" }, figure(story, state, L, shown), key()),
     h("div", { class: "rail" }, lamps(story, state), why(story, state, shown)),
-    code(story, state, shown), twin(story, state, ui),
+    code(story, state, shown), twin(story, state, ui), foot(story, ui),
+    ui.paper && h("div", { class: "paper" }, strip(story, ui.pins.length ? ui.pins : telling(story, ui.t))),
     h("div", { class: "hidden", role: "alert" }, alert));
 }
 
-// ------------------------------------------------------------------------------------------------------------ 6 mend
+// ----------------------------------------------------------------------------------------------------------- 6 leaves
+
+// What leaves the figure: on paper, as a file, as text. All of it is made from the same views.
+
+const MINI = { width: 144, P: 9, s: 6.5, S: 11, gutter: 68, gap: 18, row: 4 }; // a small picture of 16 columns, four in a row
+
+/** The steps worth printing when nobody chose: the first, the first kexec, the first violation, the one in view. */
+export function telling(story, t) {
+  const marks = [0, story.doc.kexecs[0], story.violations[0]?.first, t].filter((k) => k != null && k <= story.last);
+  return [...new Set(marks)].sort((a, b) => a - b);
+}
+
+/** A step without text, 144 wide: file, sizes, memory. A large machine is its own figure, made small. */
+function miniature(story, state, x, y) {
+  const { frames, file_pages, page_size } = story.doc.machine, { width, P, s, S } = MINI;
+  const pick = state.bad.length ? follow(story, state.t) : null;
+  if (frames > 256) {
+    const big = figure(story, state, layout(620, story), { selection: pick, hover: null, focus: null, tab: {} });
+    return h("svg", { ...big.attrs, class: "mini whole", x, y, width, height: miniHeight(story), tabindex: null }, big.kids);
+  }
+  const { block, frame } = resolve(state, pick), base = Math.max(0, Math.floor(block / 16) * 16), n = Math.min(16, file_pages - base);
+  const X = (i) => (i - base) * P + (P - s) / 2, end = (bytes) => round(clamp(Math.max(0, bytes) / page_size - base, 0, n) * P);
+  const [size, mirror] = [SIZE.i_size, SIZE.mirror].map((k) => state.rows.sizes.at(k)), xe = end(size < 0 ? mirror : size), xk = end(mirror < 0 ? size : mirror);
+  const at = (m) => [(m % 16) * P + (P - s) / 2, 56 + Math.floor(m / 16) * P], [fx, fy] = at(Math.max(0, frame));
+  return h("svg", { class: "mini", x, y, width, height: miniHeight(story), viewBox: `0 0 ${width} ${miniHeight(story)}` },
+    path("base", `M0 ${8 + S}H${n * P}M0 ${10 + 2 * S}H${n * P}`),
+    range(n).map((k) => miniColumn(state, base + k, X(base + k))),
+    Math.max(size, mirror) >= 0 && path("rule", `M0 1v6M0 4H${xe}M0 35v6M0 38H${xk}`),
+    Math.max(size, mirror) >= 0 && path(`eof ${xe === xk ? "" : "bad"}`, `M${xe} 1V20H${xk}V44`),
+    range(frames).map((m) => frameMarks({ ...frameFacts(state, m, story.doc.machine), label: "", comb: 0 }, ...at(m), s)),
+    frame >= 0 && block >= base && [path("lead", `M${X(block) + s / 2} 33V48H${fx - 1}V${fy}`), rect("ring-sel", fx - 1, fy - 1, s + 2, s + 2, 2)]);
+}
+
+const miniHeight = (story) => (story.doc.machine.frames > 256 ? 96 : 60 + Math.ceil(story.doc.machine.frames / 16) * MINI.P);
+
+function miniColumn(state, i, x) {
+  const { s, S } = MINI, c = state.rows.cache.at(i), b = state.rows.blocks.at(i), kind = slotKind(VERDICT[state.rows.verdict.at(i)]);
+  return [c >= 0 && rect(state.rows.role.at(c) === FRESH ? "f-fresh" : "f-cached", x, 8, s, S - 1, 1), c <= -2 && rect("f-swap", x, 8, s, S - 1, 3),
+    (b >= 0 || kind === "lost") && [rect(`f-${kind} slot`, x, 10 + S, s, S - 1, 1), kind === "held" && path("hatch", hatch(x, 10 + S, s, S - 1, 3, 0.8)),
+      kind === "stale" && path("cross", `M${x + 1} ${11 + S}L${x + s - 1} ${8 + 2 * S}`)]];
+}
+
+/** Words of [text, class] pairs broken into lines of at most `room` pixels, at 11 px in the widest fallback font. */
+export function lines(pairs, room) {
+  const out = [[]];
+  let used = 0;
+  for (const [words, cls] of pairs) for (const word of words.split(" ").filter(Boolean)) {
+    const w = (word.length + 1) * (cls ? 6.9 : 6.1);
+    if (used && used + w > room) { out.push([]); used = 0; }
+    used += w;
+    out.at(-1).push([word, cls]);
+  }
+  return out;
+}
+
+const lineText = (words, x, y) => h("text", { class: "cap", x, y }, words.map(([word, cls], k) => h("tspan", { class: cls }, (k ? " " : "") + word)));
+
+/** A step's caption: number, call, what was violated first here, the sentence. */
+function caption(story, state) {
+  const news = story.violations.filter((v) => v.first === state.t).map((v) => `Violated: ${v.name.toLowerCase()}.`).join(" ");
+  return [[`${state.t} ${callName(state)}`, "strong"], [news, "under"], [spoken(story, state), ""]];
+}
+
+/** Chosen steps as one picture: small figures in rows of four, a thick line where a kexec lies between two. */
+export function strip(story, steps) {
+  const { width, gutter, gap, row } = MINI, states = steps.map((t) => story.states[t]), tall = miniHeight(story);
+  const texts = states.map((state) => lines(caption(story, state), width)), deep = Math.max(...texts.map((l) => l.length)) * 15;
+  const pitch = tall + deep + 36, W = gutter + row * (width + gap), H = 26 + Math.ceil(steps.length / row) * pitch + 24;
+  const place = (k) => [gutter + (k % row) * (width + gap), 26 + Math.floor(k / row) * pitch];
+  return h("svg", { class: "strip", width: W, height: H, viewBox: `0 0 ${W} ${H}`, role: "img", "aria-label": `${story.doc.title}: steps ${steps.join(", ")}` },
+    h("title", {}, story.doc.title), h("desc", {}, states.map((state) => `Step ${state.t}: ${spoken(story, state)}`).join(" ")),
+    rect("sheet", 0, 0, W, H), lineText([[story.doc.title, "strong"], [`steps ${steps.join(", ")} of ${story.last}`, "quiet"]], gutter, 13),
+    states.map((state, k) => {
+      const [x, y] = place(k), crossed = k > 0 && story.doc.kexecs.some((e) => steps[k - 1] < e && e <= state.t);
+      return [k % row === 0 && [["page cache", 17], ["block list", 30], ["memory", 56 + (tall - 56) / 2]].map(([words, dy]) => h("text", { class: "gut", x: gutter - 8, y: y + dy }, words)),
+        miniature(story, state, x, y), texts[k].map((words, n) => lineText(words, x, y + tall + 14 + n * 15)),
+        crossed && [path("kx", `M${x - gap / 2} ${y}v${tall + deep}`), rect("kx-tag", x - gap / 2 - TAG, y + tall + deep, 2 * TAG, 16, 3), text("kx-t", x - gap / 2, y + tall + deep + 12, "KEXEC")]];
+    }),
+    h("g", { transform: `translate(${gutter} ${H - 18})` }, keyMarks().map(([words, marks], k) => h("g", { transform: `translate(${k * 86} 0)` }, marks, h("text", { class: "cap", x: 20, y: 12 }, words)))));
+}
+
+/** One step as one picture: timeline, sentence, figure, key; what is violated stands below the sentence. */
+export function leaf(story, state, selection) {
+  const L = layout(560, story), ui = { selection: selection ?? follow(story, state.t), hover: null, focus: null, tab: {}, pins: [] };
+  const time = timeline(story, state, L, resolve(state, ui.selection), ui), drawn = figure(story, state, L, ui), G = L.G;
+  const words = [...lines([[`${state.cpu} ${state.t}`, "now"], [spoken(story, state), "strong"]], 520),
+    ...state.bad.flatMap((v) => lines([[`Violated: ${nameOf(v).toLowerCase()}.`, "bad"], [detailOf(v), ""]], 560))];
+  const y = 24 + +time.attrs.height + 20, top = y + words.length * 18, H = top + +drawn.attrs.height + 30;
+  const nested = (node, at) => h("svg", { class: node.attrs.class, x: 0, y: at, width: node.attrs.width, height: node.attrs.height, viewBox: node.attrs.viewBox }, node.kids);
+  return h("svg", { class: "leaf", width: 568, height: H, viewBox: `0 0 568 ${H}`, role: "img" },
+    h("title", {}, `${story.doc.title}, step ${state.t} of ${story.last}`), h("desc", {}, [spoken(story, state), violated(state)].join(" ")),
+    rect("sheet", 0, 0, 568, H), lineText([[story.doc.title, "strong"], [`step ${state.t} of ${story.last}`, "quiet"]], G, 14),
+    nested(time, 24), words.map((line, k) => lineText(line, G, y + k * 18)), nested(drawn, top),
+    h("g", { transform: `translate(${G} ${H - 20})` }, keyMarks().map(([label, marks], k) => h("g", { transform: `translate(${k * 72} 0)` }, marks, h("text", { class: "cap", x: 20, y: 12 }, label)))));
+}
+
+/** A view as plain text: a table in columns, everything else a line each. */
+export function plain(node) {
+  const words = (n) => (typeof n === "string" ? n : n.kids.map(words).join(""));
+  if (typeof node === "string" || node.tag === "p" || node.tag === "h4") return words(node) + "\n";
+  if (node.tag !== "table") return node.kids.filter((kid) => kid.tag !== "summary").map(plain).join("");
+  const [title, ...parts] = node.kids, rows = parts.flatMap((part) => part.kids).map((tr) => tr.kids.map(words));
+  const widths = rows[0].map((_, c) => Math.max(...rows.map((r) => r[c].length)));
+  return [words(title), ...rows.map((r) => r.map((cell, c) => cell.padEnd(widths[c])).join("  ").trimEnd())].join("\n") + "\n";
+}
+
+/** Some steps as a transcript: a line a step, between them kexecs, calls that begin, and what is violated from here on. */
+export function transcript(story, steps) {
+  const out = [story.doc.title];
+  for (const t of steps) {
+    const state = story.states[t];
+    if (state.kexec) out.push(`===== kexec: kernel ${state.kernel} =====`);
+    out.push(...story.doc.calls.filter((c) => c[2] === t).map(([cpu, words]) => `${cpu}: ${words}`), `${String(t).padStart(4)}  ${spoken(story, state)}`,
+      ...story.violations.filter((v) => v.first === t).map((v) => `      ! violated: ${v.words}`));
+  }
+  return out.join("\n") + "\n";
+}
+
+/** The step that a link names in this figure: a number, NaN for the figure itself, or null for another place. */
+export function linked(id, last, hash) {
+  const [name, step] = hash.replace(/^#/, "").split("@");
+  if (!id || name !== id) return null;
+  return step && Number.isFinite(+step) ? clamp(Math.trunc(+step), 0, last) : NaN;
+}
+
+// What a picture keeps of the style sheet when it leaves: the rest inherits, or is geometry.
+const KEPT = ["fill", "stroke", "stroke-width", "stroke-dasharray", "stroke-linecap", "stroke-linejoin", "paint-order", "font-family", "font-size", "font-weight",
+  "font-variant-numeric", "letter-spacing", "text-anchor", "text-decoration-line", "opacity"];
+const ALONE = new Set(["opacity", "text-decoration-line"]); // not inherited
+
+/** A picture as a file's text: drawn once under the figure's own styles, which are then written onto each element. */
+function standalone(root, tree) {
+  const svg = create(root.ownerDocument, tree, null), win = root.ownerDocument.defaultView;
+  root.append(svg);
+  const styles = (node) => { const css = win.getComputedStyle(node); return KEPT.map((name) => css.getPropertyValue(name)); };
+  const write = (node, above) => {
+    const own = styles(node);
+    for (const { name } of [...node.attributes]) if (/^(class|role|tabindex|data-|aria-)/.test(name)) node.removeAttribute(name);
+    KEPT.forEach((name, k) => { if (own[k] !== above[k]) node.setAttribute(name, own[k]); });
+    for (const kid of [...node.children]) {
+      if (win.getComputedStyle(kid).display === "none" && !["title", "desc"].includes(kid.tagName)) kid.remove();
+      else if (!["title", "desc"].includes(kid.tagName)) write(kid, KEPT.map((name, k) => (ALONE.has(name) ? (name === "opacity" ? "1" : "none") : own[k])));
+    }
+  };
+  write(svg, []);
+  svg.removeAttribute("style");
+  svg.remove();
+  return new win.XMLSerializer().serializeToString(svg);
+}
+
+/** A picture's text as a PNG of twice its size. It goes through a data address, which works on a page read from a disk too. */
+async function raster(win, svg, { width, height }) {
+  const image = new win.Image(), canvas = win.document.createElement("canvas");
+  image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(svg)}`;
+  await image.decode();
+  Object.assign(canvas, { width: 2 * width, height: 2 * height });
+  canvas.getContext("2d").drawImage(image, 0, 0, 2 * width, 2 * height);
+  return new Promise((done) => canvas.toBlob(done, "image/png"));
+}
+
+function download(doc, blob, name) {
+  const win = doc.defaultView, address = win.URL.createObjectURL(blob), a = doc.createElement("a");
+  Object.assign(a, { href: address, download: name });
+  doc.body.append(a); // Firefox wants it in the page
+  a.click();
+  a.remove();
+  win.setTimeout(() => win.URL.revokeObjectURL(address), 10000);
+}
+
+// ------------------------------------------------------------------------------------------------------------ 7 mend
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -1109,7 +1353,7 @@ export function mend(el, before, after) {
   return el;
 }
 
-// ---------------------------------------------------------------------------------------------------------- 7 render
+// ---------------------------------------------------------------------------------------------------------- 8 render
 
 /** The host's theme, from its four signals: JupyterLab, VS Code, the book's theme, the system. */
 export function themeOf(doc, dark) {
@@ -1149,7 +1393,7 @@ function open({ model, el }) {
   const story = decode(model.get("document"), model.get("sources") ?? {});
   const opens = () => clamp(model.get("t") ?? story.doc.start ?? 0, 0, story.last);
   const ui = { t: opens(), selection: null, hover: null, focus: null, playing: false, still: false,
-    twin: false, more: false, depth: null, theme: "light", tab: { frame: 0, cache: 0, block: 0 } };
+    twin: false, more: false, panel: null, paper: false, pins: [], what: "this", range: [0, story.last], link: "", told: "", depth: null, theme: "light", tab: { frame: 0, cache: 0, block: 0 } };
   let L = layout(el.clientWidth || 736, story), tree = null, root = null, timer = 0, sync = 0, dragging = false;
 
   function draw() {
@@ -1197,7 +1441,60 @@ function open({ model, el }) {
   const chosen = () => ui.selection ?? follow(story, ui.t);
   const selected = () => resolve(story.states[ui.t], chosen());
 
-  const acts = { play: toggle, more: () => { ui.more = !ui.more; draw(); }, clear: () => select(null) };
+  const flip = (name) => { ui[name] = !ui[name]; draw(); };
+  const acts = {
+    play: toggle, more: () => flip("more"), share: () => panel("share"), help: () => panel("help"),
+    pin: () => { ui.pins = ui.pins.includes(ui.t) ? ui.pins.filter((t) => t !== ui.t) : [...ui.pins, ui.t].sort((a, b) => a - b); draw(); },
+    clear: () => (ui.panel ? panel(null) : select(null)),
+  };
+
+  /** Open a panel and put the focus there, or close it and put the focus back on its button. */
+  function panel(name) {
+    const was = ui.panel;
+    Object.assign(ui, { panel: name === was ? null : name, told: "", link: `${win.location.href.split("#")[0]}#${story.doc.id}@${ui.t}` });
+    draw();
+    root.querySelector(ui.panel ? ".panel" : `.foot [data-act=${was}]`)?.focus();
+  }
+
+  const tell = (words) => { ui.told = words; draw(); };
+
+  /** Give away what the share panel says, as a file or on the clipboard. */
+  async function save(kind) {
+    if (kind === "link") {
+      const field = root.querySelector("[data-link]");
+      field.focus();
+      field.select();
+      const copied = await win.navigator.clipboard?.writeText(field.value).then(() => true, () => false);
+      return tell(copied || doc.execCommand("copy") ? "The link is copied." : "The link is selected: copy it from the field.");
+    }
+    const steps = sharedSteps(story, ui), one = steps.length === 1, name = `${story.doc.id}-${one ? steps[0] : `${steps[0]}-${steps.at(-1)}`}.${kind}`;
+    if (kind === "txt") {
+      const words = one ? plain(twin(story, story.states[steps[0]], { ...ui, twin: true })) : transcript(story, steps);
+      download(doc, new win.Blob([words], { type: "text/plain" }), name);
+    } else {
+      const tree = one ? leaf(story, story.states[steps[0]], ui.selection) : strip(story, steps), svg = standalone(root, tree);
+      download(doc, kind === "svg" ? new win.Blob([svg], { type: "image/svg+xml" }) : await raster(win, svg, tree.attrs), name);
+    }
+    tell(`Saved ${name}.`);
+  }
+
+  /** Follow a link to this figure. A click is seen before any host can take it. */
+  function visit(hash) {
+    const step = linked(story.doc.id, story.last, hash);
+    if (step == null) return false;
+    if (!Number.isNaN(step)) go(step, { still: true });
+    if (root === [...doc.querySelectorAll(".kho[data-figure]")].find((el) => el.dataset.figure === story.doc.id)) root.scrollIntoView({ block: "nearest" });
+    return true;
+  }
+
+  function onLink(event) {
+    const hash = event.target.closest?.("a[href]")?.getAttribute("href");
+    if (!hash?.startsWith("#") || !visit(hash)) return;
+    if (doc.body.dataset.jpThemeLight) event.preventDefault(); // JupyterLab would look for a heading of that name
+  }
+
+  const onHash = () => visit(win.location.hash);
+  const onPaper = (paper) => { if (ui.paper !== paper) { ui.paper = paper; draw(); } };
 
   function act(name) {
     if (acts[name]) return acts[name]();
@@ -1230,6 +1527,7 @@ function open({ model, el }) {
 
   function onKey(event) {
     if (event.altKey || event.ctrlKey || event.metaKey) return;
+    if (event.target.matches?.("input, select") && event.key !== "Escape") return event.stopPropagation(); // it types
     const cell = event.target.closest?.("[data-cell]"), control = event.target.closest?.("button, a, summary");
     const own = control && (event.key === " " || event.key === "Enter"); // the control's own key
     if (!(cell && !event.shiftKey && gridKey(event.key, cell))) {
@@ -1242,10 +1540,11 @@ function open({ model, el }) {
   }
 
   function onClick(event) {
-    const spot = event.target.closest?.("[data-act], [data-go], [data-depth]");
+    const spot = event.target.closest?.("[data-act], [data-go], [data-depth], [data-save]");
     if (spot?.dataset.act) act(spot.dataset.act);
     else if (spot?.dataset.go) { event.preventDefault(); go(+spot.dataset.go); }
     else if (spot?.dataset.depth) { ui.depth = +spot.dataset.depth; draw(); }
+    else if (spot?.dataset.save) save(spot.dataset.save);
     else if (event.target.closest?.("svg.fig")) select(under(event));
   }
 
@@ -1283,6 +1582,12 @@ function open({ model, el }) {
     draw();
   }
 
+  function onInput({ target }) {
+    if ("what" in target.dataset) ui.what = target.value;
+    else if (target.dataset.range) ui.range = ui.range.map((t, k) => (k === +target.dataset.range ? clamp(Math.trunc(+target.value) || 0, 0, story.last) : t));
+    draw();
+  }
+
   const onToggle = (event) => { if (event.target.matches?.("details.twin")) { ui.twin = event.target.open; draw(); } };
   const onModelStep = () => { if (model.get("t") !== ui.t) go(model.get("t")); };
   const onTheme = () => {
@@ -1292,10 +1597,14 @@ function open({ model, el }) {
 
   ui.theme = themeOf(doc, darkQuery?.matches);
   draw();
-  const listeners = [["keydown", onKey], ["click", onClick], ["focusin", onFocus], ["focusout", onFocus], ["pointerdown", onPointer],
+  const listeners = [["keydown", onKey], ["click", onClick], ["input", onInput], ["focusin", onFocus], ["focusout", onFocus], ["pointerdown", onPointer],
     ["pointermove", onPointer], ["pointerup", onPointer], ["pointercancel", onPointer], ["pointerleave", onPointer]];
   for (const [name, fn] of listeners) el.addEventListener(name, fn);
   el.addEventListener("toggle", onToggle, true); // toggle does not bubble
+  const paperQuery = win.matchMedia?.("print"), toPaper = () => onPaper(true), offPaper = () => onPaper(false), asPaper = () => onPaper(paperQuery.matches);
+  const wide = [[win, "hashchange", onHash], [win, "beforeprint", toPaper], [win, "afterprint", offPaper], [doc, "click", onLink, true], ...(paperQuery ? [[paperQuery, "change", asPaper]] : [])];
+  for (const [on, ...rest] of wide) on.addEventListener(...rest);
+  onHash();
   model.on("change:t", onModelStep);
   const themes = new win.MutationObserver(onTheme), attributes = { attributes: true, attributeFilter: ["data-theme", "data-jp-theme-light", "data-vscode-theme-kind"] };
   themes.observe(doc.documentElement, attributes);
@@ -1315,6 +1624,7 @@ function open({ model, el }) {
     win.clearTimeout(sync);
     for (const [name, fn] of listeners) el.removeEventListener(name, fn);
     el.removeEventListener("toggle", onToggle, true);
+    for (const [on, ...rest] of wide) on.removeEventListener(...rest);
     themes.disconnect();
     sizes?.disconnect();
     darkQuery?.removeEventListener?.("change", onTheme);
