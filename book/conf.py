@@ -1,93 +1,102 @@
-"""How the chapters are bound into pages. What they hold is in notebooks/, executed and stored there.
+"""How the chapters are bound into pages. What they say is in notebooks/; book/press runs them and makes their figures.
 
 Nothing on a page is fetched from elsewhere, so the book opens without a network, and from a plain file.
 """
 
 import shutil
+import sys
 from pathlib import Path
-
-from docutils import nodes
-from docutils.utils.math import MathError
-from docutils.utils.math.latex2mathml import tex2mathml
-from sphinx.application import Sphinx
-from sphinx.config import Config
-from sphinx.util import logging
-from sphinx.writers.html5 import HTML5Translator
-
-from khosim.conform.report import explain, report
-from khosim.conform.verdict import Tally, judge_file
+from typing import Any
 
 BOOK = Path(__file__).parent
+ROOT = BOOK.parent
+sys.path.insert(0, str(ROOT))  # for the press, and for the model beside it
+
+from sphinx.application import Sphinx  # noqa: E402
+from sphinx.config import Config  # noqa: E402
+from sphinx.util import logging  # noqa: E402
+
+from book.press.agreement import agreement  # noqa: E402
+from book.press.chapters import press  # noqa: E402
+from book.press.embed import loader  # noqa: E402
+from book.press.links import StepLinks  # noqa: E402
+from book.press.mathml import visit_math, visit_math_block  # noqa: E402
+from book.press.pages import faults  # noqa: E402
+from book.press.tokens import theme  # noqa: E402
+
 GENERATED = BOOK / "generated"
-CHAPTERS = BOOK / "notebooks"  # a copy: Sphinx reads one folder, and the chapters live in another
+CHAPTERS = BOOK / "notebooks"  # made here: Sphinx reads one folder, and the chapters live in another
+CACHE = BOOK / "_build" / "kept"
+STEPPER = ROOT / "khosim" / "show" / "static"
+
+log = logging.getLogger(__name__)
+css = (STEPPER / "stepper.css").read_text()
 
 project = "Pages That Survive"
 author = "The khosim authors"
 copyright = "2026 The khosim authors. Text CC BY 4.0, code MIT"  # noqa: A001 - the name is Sphinx's
 
 extensions = ["myst_nb"]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "press"]
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
+myst_heading_anchors = 3
 
 html_theme = "furo"
 html_title = project
+html_static_path = ["_static/book.css", "generated/static"]
+html_css_files = ["book.css"]
 html_copy_source = False
 html_show_sphinx = False
 html_math_renderer = "mathml"
+html_theme_options = {
+    "light_css_variables": theme(css, dark=False),
+    "dark_css_variables": theme(css, dark=True),
+}
+pygments_style = "book.press.tokens.LightCode"
+pygments_dark_style = "book.press.tokens.DarkCode"
 
-nb_execution_mode = "off"  # the outputs are the stored ones, which the tests have compared
+nb_execution_mode = "off"  # the press has run them
 nb_ipywidgets_js = {}  # the default names scripts on a CDN
-nb_mime_priority_overrides = [("html", "application/vnd.jupyter.widget-view+json", None)]  # needs a kernel
 
 
-def bring_chapters(_app: Sphinx, _config: Config) -> None:
-    """Copy the executed half of each pair; the other half would say everything twice."""
-    shutil.rmtree(CHAPTERS, ignore_errors=True)
-    CHAPTERS.mkdir()
-    for chapter in (BOOK.parent / "notebooks").glob("*.ipynb"):
-        shutil.copy(chapter, CHAPTERS)
+def make_pages(_app: Sphinx, _config: Config) -> None:
+    """Run the chapters, replay the recorded kernel, and write what Sphinx is to read."""
+    for folder in (CHAPTERS, GENERATED):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+    for chapter in press((ROOT / "notebooks").glob("*.md"), CACHE):
+        (CHAPTERS / f"{chapter.name}.ipynb").write_text(chapter.text)
+        for line in chapter.wrong:
+            log.warning(line)
+    text, unexplained = agreement(sorted((ROOT / "tests" / "traces").glob("*.jsonl.gz")), CACHE)
+    (GENERATED / "agreement.md").write_text(text)
+    for line in unexplained:
+        log.warning("not explained: %s", line)
+    static = GENERATED / "static"
+    static.mkdir()
+    shutil.copy(STEPPER / "stepper.css", static)
+    (static / "figures.js").write_text(loader(STEPPER / "stepper.js", BOOK / "_static" / "figures.js"))
 
 
-def account_for_agreement(_app: Sphinx, _config: Config) -> None:
-    """Replay the recorded runs and write what came of it; a difference that nobody explained fails the build."""
-    tally = Tally()
-    traces = sorted((BOOK.parent / "tests" / "traces").glob("*.jsonl.gz"))
-    for path in traces:
-        for verdict in judge_file(path):
-            tally.add(verdict)
-    for found in tally.differences:
-        if not explain(found):
-            logging.getLogger(__name__).warning("not explained: %s", found)
-    GENERATED.mkdir(exist_ok=True)
-    (GENERATED / "agreement.md").write_text(report(tally, [path.name for path in traces]))
+def dress(app: Sphinx, _page: str, _template: str, context: dict[str, Any], doctree: Any) -> None:
+    """Load the stepper where there is one. What myst-nb brings for outputs that our pages never hold stays away."""
+    context["css_files"] = [file for file in context["css_files"] if "mystnb" not in str(file.filename)]
+    if doctree is not None and "khosim-figure" in context.get("body", ""):
+        app.add_css_file("stepper.css")
+        app.add_js_file("figures.js", loading_method="defer")
 
 
-def mathml(node: nodes.math | nodes.math_block, *, block: bool) -> str:
-    """Translate TeX to what browsers draw by themselves; the usual renderer is a script on a CDN."""
-    try:
-        return tex2mathml(node.astext(), as_block=block)
-    except MathError as error:
-        logging.getLogger(__name__).warning("math: %s", error, location=node)
-        return ""
-
-
-def visit_math(page: HTML5Translator, node: nodes.math) -> None:
-    """Write a formula within a line."""
-    page.body.append(mathml(node, block=False))
-    raise nodes.SkipNode
-
-
-def visit_math_block(page: HTML5Translator, node: nodes.math_block) -> None:
-    """Write a formula on its own, with its number if a label asks for one."""
-    page.body.append(page.starttag(node, "div", CLASS="math", STYLE="margin: 1rem 0"))
-    if node["number"]:
-        page.body.append(f'<span class="eqno">({node["number"]})</span>')
-    page.body.append(mathml(node, block=True) + "</div>")
-    raise nodes.SkipNode
+def check(app: Sphinx, failed: Exception | None) -> None:
+    """Read the built pages once more, as a browser would."""
+    if failed is None and app.builder.name == "html":
+        for line in faults(Path(app.outdir)):
+            log.warning(line)
 
 
 def setup(app: Sphinx) -> None:
-    """Join the two to Sphinx."""
-    app.connect("config-inited", bring_chapters)
-    app.connect("config-inited", account_for_agreement)
+    """Join the press to Sphinx."""
+    app.connect("config-inited", make_pages)
+    app.connect("html-page-context", dress)
+    app.connect("build-finished", check)
+    app.add_transform(StepLinks)
     app.add_html_math_renderer("mathml", (visit_math, None), (visit_math_block, None))

@@ -3,31 +3,47 @@
     python tools/chapters.py [notebooks/00-start-here.md ...]
 
 Stored are text and HTML, never a widget: a widget without its kernel is a blank. No clock, no machine's name.
+The book's press uses `execute` too, and keeps the widgets: it makes figures of them.
 """
 
+import os
 import sys
 from pathlib import Path
 
 import jupytext
 import nbformat
 from nbclient import NotebookClient
+from nbformat import NotebookNode
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
-CHAPTERS = Path(__file__).parent.parent / "notebooks"
+ROOT = Path(__file__).parent.parent
+CHAPTERS = ROOT / "notebooks"
 
 
-def run(source: Path) -> None:
-    """Execute one chapter beside its source."""
+def execute(source: Path) -> NotebookNode:
+    """Return a chapter with its outputs; the widgets' state is in its metadata.
+
+    The kernel imports this copy of khosim, whichever one is installed. Raises `CellExecutionError`.
+    """
     book = jupytext.read(source)
     for number, cell in enumerate(book.cells):
         cell.id = f"c{number:02}"
-    NotebookClient(book, resources={"metadata": {"path": source.parent}}, record_timing=False,
-                   store_widget_state=False, timeout=60).execute()  # fmt: skip
+    client = NotebookClient(
+        book, resources={"metadata": {"path": source.parent}}, record_timing=False, store_widget_state=True, timeout=60
+    )
+    known = os.environ.get("PYTHONPATH")
+    client.execute(env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *([known] if known else [])])})
+    book.metadata["language_info"] = {"name": "python", "file_extension": ".py", "mimetype": "text/x-python"}
+    return book
+
+
+def store(source: Path) -> None:
+    """Execute one chapter and write it beside its source."""
+    book = execute(source)
     for cell in book.cells:
         for output in cell.get("outputs", ()):
             output.get("data", {}).pop(WIDGET, None)
     book.metadata.pop("widgets", None)
-    book.metadata["language_info"] = {"name": "python", "file_extension": ".py", "mimetype": "text/x-python"}
     nbformat.validate(book)
     text = jupytext.writes(book, fmt="ipynb")
     source.with_suffix(".ipynb").write_text(text + "\n")
@@ -36,4 +52,4 @@ def run(source: Path) -> None:
 
 if __name__ == "__main__":
     for name in sys.argv[1:] or sorted(CHAPTERS.glob("*.md")):
-        run(Path(name))
+        store(Path(name).resolve())

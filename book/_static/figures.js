@@ -1,0 +1,80 @@
+// Brings the figures of a page to life. A classic script: a page opened from a file may not import modules, so it carries
+// the stepper's one module (gzip, base64) and imports it from a Blob. Until a figure is drawn, and if drawing fails, its words
+// stay. `#id@step` opens a figure at a step.
+(() => {
+  const PACKED = "STEPPER_MODULE";
+  const NEAR = "800px"; // figures further from the window than this wait
+
+  const figures = [...document.querySelectorAll(".khosim-figure")];
+  if (!figures.length) return;
+  const shared = document.getElementById("khosim-sources");
+  const sources = shared ? JSON.parse(shared.textContent) : {};
+  const models = new Map(); // figure -> the model it is drawn from, once it is drawn
+  let render = null;
+
+  async function unpack() {
+    const bytes = Uint8Array.from(atob(PACKED), (c) => c.charCodeAt(0));
+    const text = await new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).text();
+    const url = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
+    ({ default: { render } } = await import(url));
+    URL.revokeObjectURL(url);
+  }
+
+  /** What anywidget gives a stepper, less the kernel. */
+  function modelOf(traits) {
+    const heard = {};
+    return {
+      get: (name) => traits[name],
+      set(name, value) { if (traits[name] !== value) { traits[name] = value; heard[`change:${name}`]?.forEach((f) => f()); } },
+      on: (event, f) => (heard[event] ??= new Set()).add(f),
+      off: (event, f) => heard[event]?.delete(f),
+      save_changes() {},
+    };
+  }
+
+  function draw(figure) {
+    if (models.has(figure) || figure.dataset.failed) return;
+    const el = document.createElement("div"), words = figure.querySelector(".khosim-words");
+    try {
+      const model = modelOf({ document: JSON.parse(figure.querySelector("script").textContent), sources, t: +figure.dataset.t });
+      figure.insertBefore(el, words);
+      render({ model, el });
+      models.set(figure, model);
+      words.hidden = true;
+    } catch (error) {
+      el.remove();
+      figure.dataset.failed = "true";
+      console.error(error);
+    }
+  }
+
+  /** A link to a figure or to one of its steps. */
+  function follow() {
+    const [id, step] = decodeURIComponent(location.hash.slice(1)).split("@");
+    const figure = figures.find((f) => f.id === id);
+    if (!figure) return;
+    draw(figure);
+    if (step) models.get(figure)?.set("t", Math.min(+step || 0, +figure.dataset.steps));
+    figure.scrollIntoView();
+  }
+
+  /** Paper is not scrolled: draw what was left. Steppers drawn now have missed the news, so it is told again. */
+  function print(event) {
+    const late = figures.filter((f) => !models.has(f) && !f.dataset.failed);
+    if (!render || !late.length) return;
+    late.forEach(draw);
+    event.stopImmediatePropagation();
+    window.dispatchEvent(new Event("beforeprint"));
+  }
+  window.addEventListener("beforeprint", print);
+
+  unpack().then(() => {
+    const seen = new IntersectionObserver((entries) => {
+      for (const { isIntersecting, target } of entries) if (isIntersecting) { seen.unobserve(target); draw(target); }
+    }, { rootMargin: NEAR });
+    figures.forEach((f) => seen.observe(f));
+    follow();
+    window.addEventListener("hashchange", follow);
+    document.documentElement.dataset.khosim = "ready";
+  }).catch((error) => console.error(error));
+})();

@@ -1,0 +1,126 @@
+"""Steppers in a page without a kernel: from a notebook's widgets to HTML that a script of ours brings to life.
+
+    <div class="khosim-figure" id="ID" data-t="STEP" data-steps="LAST">
+      <script type="application/json">the document</script>
+      <div class="khosim-words">the same as tables: what is read, found and printed where no script runs</div>
+    </div>
+
+The source texts that the documents of a page name stand before its first figure, each once.
+"""
+
+import base64
+import gzip
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from nbformat import NotebookNode
+
+__all__ = ["VIEW", "PressError", "bind", "differences", "documents", "figure", "loader", "script", "words_of"]
+
+VIEW = "application/vnd.jupyter.widget-view+json"
+STATE = "application/vnd.jupyter.widget-state+json"
+STEPPER = "khosim.show.widget.Stepper"
+
+
+class PressError(Exception):
+    """A chapter that cannot become a page, and what to write instead."""
+
+
+def bind(book: NotebookNode) -> NotebookNode:
+    """Put figures in the place of an executed notebook's steppers, and drop all widget state.
+
+    Raises `PressError` for another widget, two figures of one name, a figure without words, or a source text that
+    two figures have differently.
+    """
+    ids: set[str] = set()
+    sources: dict[str, Any] = {}
+    first: dict[str, Any] = {}
+    for data, model in _steppers(book):
+        document = _named(model["document"], ids)
+        if document["id"] in ids:
+            raise PressError(f"two figures are called {document['id']!r}: give one of the recordings another title")
+        ids.add(document["id"])
+        for key, text in model.get("sources", {}).items():
+            if sources.setdefault(key, text) != text:
+                raise PressError(f"figure {document['id']!r}: source text {key} is not what it was in a figure before")
+        if "text/html" not in data:
+            raise PressError(f"figure {document['id']!r} has no words: end the cell with the recording itself")
+        html = figure(document, model.get("t", 0), data["text/html"])
+        data.clear()
+        data["text/html"] = html
+        first = first or data
+    if sources:
+        first["text/html"] = script(sources, "khosim-sources") + first["text/html"]
+    book.metadata.pop("widgets", None)
+    return book
+
+
+def _named(document: dict[str, Any], taken: set[str]) -> dict[str, Any]:
+    """A fork bears its parent's name, and may stand on the same page."""
+    name, n = document["id"], 1
+    while "other" in document and name in taken:
+        name, n = f"{document['id']}-fork{'' if n == 1 else f'-{n}'}", n + 1
+    return document | {"id": name}
+
+
+def documents(book: NotebookNode) -> list[dict[str, Any]]:
+    """Return the documents of an executed notebook's steppers, in order."""
+    return [model["document"] for _, model in _steppers(book)]
+
+
+def _steppers(book: NotebookNode) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """Each output that shows a stepper, with the stepper's traits."""
+    models = book.metadata.get("widgets", {}).get(STATE, {}).get("state", {})
+    for cell in book.cells:
+        for output in cell.get("outputs", ()):
+            data = output.get("data", {})
+            if VIEW not in data:
+                continue
+            state = models.get(data[VIEW]["model_id"], {}).get("state", {})
+            if state.get("_anywidget_id") != STEPPER:
+                raise PressError(f"cell {cell.id}: a page shows no widget but the stepper")
+            yield data, state
+
+
+def figure(document: dict[str, Any], t: int, words: str) -> str:
+    """Return one figure: its document, and its words for where no script runs."""
+    name, last = document["id"], len(document["steps"]) - 1
+    inside = f'{script(document)}<div class="khosim-words">{words}</div>'
+    return f'<div class="khosim-figure" id="{name}" data-t="{t}" data-steps="{last}">{inside}</div>\n'
+
+
+def script(value: object, name: str = "") -> str:
+    """Return data as a script element that no browser runs; nothing in it can end the element."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    named = f' id="{name}"' if name else ""
+    return f'<script type="application/json"{named}>{text}</script>'
+
+
+def words_of(book: NotebookNode) -> list[list[str]]:
+    """What every code cell printed or showed, as text: what two runs of a chapter must have in common."""
+    return [[_words(output) for output in cell.outputs] for cell in book.cells if cell.cell_type == "code"]
+
+
+def _words(output: NotebookNode) -> str:
+    said = output.get("text") or output.get("data", {}).get("text/plain", "")
+    return "".join(said) if isinstance(said, list) else said
+
+
+def differences(run: NotebookNode, stored: NotebookNode) -> list[str]:
+    """One line for each code cell whose words differ from the stored ones."""
+    new, old = words_of(run), words_of(stored)
+    if len(new) != len(old):
+        return [f"{len(new)} code cells ran, {len(old)} are stored"]
+    return [f"code cell {n} says something else than what is stored" for n, pair in enumerate(zip(new, old, strict=True), 1)
+            if pair[0] != pair[1]]  # fmt: skip
+
+
+def loader(module: Path, embed: Path) -> str:
+    """Return one classic script that carries the ES module: a page opened from a file may not import one.
+
+    The module is packed with gzip, in base64: between a file and its reader there is nobody to compress it.
+    """
+    packed = base64.b64encode(gzip.compress(module.read_bytes(), 9, mtime=0)).decode()
+    return embed.read_text().replace("STEPPER_MODULE", packed)

@@ -1,0 +1,70 @@
+"""The book wears the stepper's colours: its stylesheet is the one place where they are written."""
+
+import re
+from pathlib import Path
+
+from pygments.style import Style
+from pygments.token import Comment, Error, Generic, Keyword, Name, Number, Operator, String, Token
+
+__all__ = ["DarkCode", "LightCode", "theme", "tokens"]
+
+CSS = Path(__file__).parents[2] / "khosim" / "show" / "static" / "stepper.css"
+RULE = re.compile(r'^\.kho(?P<dark>\[data-theme="dark"\])? \{(?P<body>[^{}]*)', re.MULTILINE)
+TOKEN = re.compile(r"--([\w-]+):\s*([^;]+);")
+
+FURO = {
+    "color-foreground-primary": "ink", "color-foreground-secondary": "ink2", "color-foreground-muted": "ink2",
+    "color-foreground-border": "line", "color-background-primary": "paper", "color-background-secondary": "wash",
+    "color-background-hover": "wash", "color-background-border": "line", "color-background-item": "line",
+    "color-brand-primary": "file", "color-brand-content": "file", "color-brand-visited": "file",
+    "color-inline-code-background": "wash", "color-code-background": "wash", "color-code-foreground": "ink",
+    "color-card-background": "paper", "color-card-border": "line", "color-admonition-background": "wash",
+    "color-highlight-on-target": "now-wash", "color-problematic": "bad", "color-toc-item-text": "ink2",
+    "color-announcement-background": "wash", "color-announcement-text": "ink",
+}  # fmt: skip
+"""Furo's variable -> the role that the stepper's stylesheet gives a colour to."""
+
+
+def tokens(css: str, *, dark: bool) -> dict[str, str]:
+    """Return the custom properties of a stepper's stylesheet in one of its themes, without their dashes."""
+    found: dict[str, str] = {}
+    for rule in RULE.finditer(css):
+        if rule["dark"] is None or dark:
+            found |= {name: value.strip() for name, value in TOKEN.findall(rule["body"])}
+    return found
+
+
+def theme(css: str, *, dark: bool) -> dict[str, str]:
+    """Return Furo's variables, and the roles themselves as `kho-ROLE`. Raises `KeyError` for a role that is gone."""
+    roles = tokens(css, dark=dark)
+    fonts = {} if dark else {"font-stack": roles["sans"], "font-stack--monospace": roles["mono"]}
+    named = {f"kho-{name}": value for name, value in roles.items() if value.startswith("#")}
+    return {name: roles[role] for name, role in FURO.items()} | fonts | named
+
+
+def _style(*, dark: bool) -> dict[object, str]:
+    """Code in ink: weight and one quiet hue, as colours in this book mean something else."""
+    role = {name: _six(value) for name, value in tokens(CSS.read_text(), dark=dark).items() if value.startswith("#")}
+    return {
+        Token: role["ink"], Comment: role["ink2"], Keyword: f"bold {role['ink']}", Operator.Word: f"bold {role['ink']}",
+        Name.Builtin: role["ink"], String: role["file"], Number: role["file"], Generic.Prompt: role["ink2"],
+        Error: role["bad"],
+    }  # fmt: skip
+
+
+def _six(colour: str) -> str:
+    return "#" + "".join(c * 2 for c in colour[1:]) if len(colour) == len("#abc") else colour
+
+
+class LightCode(Style):
+    """Code on light paper."""
+
+    background_color = tokens(CSS.read_text(), dark=False)["wash"]
+    styles = _style(dark=False)
+
+
+class DarkCode(Style):
+    """Code on dark paper."""
+
+    background_color = tokens(CSS.read_text(), dark=True)["wash"]
+    styles = _style(dark=True)
