@@ -31,10 +31,11 @@ test: $(READY)
 	@echo "Testing: lint, types, the suite and the stored outputs of every chapter."
 	@$(BIN)/python -m pytest --nbval --nbval-current-env $(ARGS)
 
-# From nothing each time: what was read before would not be warned about again.
+# The pages from nothing each time: what was read before would not be warned about again. Chapters are run again only
+# if they or the model changed.
 book: $(READY)
-	@echo "Binding the chapters. A warning counts as an error."
-	@rm -rf book/_build
+	@echo "Running and binding the chapters. A warning counts as an error."
+	@rm -rf book/_build/html book/_build/doctrees
 	@$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going \
 	  --doctree-dir book/_build/doctrees $(ARGS) book book/_build/html
 	@echo "The book is at book/_build/html/index.html"

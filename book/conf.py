@@ -80,10 +80,10 @@ def make_pages(_app: Sphinx, _config: Config) -> None:
 
 def dress(app: Sphinx, _page: str, _template: str, context: dict[str, Any], doctree: Any) -> None:
     """Load the stepper where there is one. What myst-nb brings for outputs that our pages never hold stays away."""
-    context["css_files"] = [file for file in context["css_files"] if "mystnb" not in str(file.filename)]
     if doctree is not None and "khosim-figure" in context.get("body", ""):
         app.add_css_file("stepper.css")
         app.add_js_file("figures.js", loading_method="defer")
+    context["css_files"] = [file for file in context["css_files"] if "mystnb" not in str(file.filename)]
 
 
 def check(app: Sphinx, failed: Exception | None) -> None:

@@ -29,8 +29,9 @@ def execute(source: Path) -> NotebookNode:
     for number, cell in enumerate(book.cells):
         cell.id = f"c{number:02}"
     client = NotebookClient(
-        book, resources={"metadata": {"path": source.parent}}, record_timing=False, store_widget_state=True, timeout=60
-    )
+        book, resources={"metadata": {"path": source.parent}}, record_timing=False, store_widget_state=True, timeout=60,
+        extra_arguments=["--IPKernelApp.log_level=ERROR"],  # it warns at each start that its sockets are local TCP
+    )  # fmt: skip
     known = os.environ.get("PYTHONPATH")
     client.execute(env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *([known] if known else [])])})
     book.metadata["language_info"] = {"name": "python", "file_extension": ".py", "mimetype": "text/x-python"}

@@ -113,8 +113,8 @@ def differences(run: NotebookNode, stored: NotebookNode) -> list[str]:
     new, old = words_of(run), words_of(stored)
     if len(new) != len(old):
         return [f"{len(new)} code cells ran, {len(old)} are stored"]
-    return [f"code cell {n} says something else than what is stored" for n, pair in enumerate(zip(new, old, strict=True), 1)
-            if pair[0] != pair[1]]  # fmt: skip
+    pairs = enumerate(zip(new, old, strict=True), 1)
+    return [f"code cell {n} says something else than what is stored" for n, (now, then) in pairs if now != then]
 
 
 def loader(module: Path, embed: Path) -> str:

@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 __all__ = ["BUDGET", "Page", "faults", "read", "weight"]
 
 BUDGET = 300 * 1024
-LOADS = {"script": "src", "img": "src", "iframe": "src", "source": "src", "audio": "src", "video": "src", "object": "data"}
+LOADS = {"script": "src", "img": "src", "iframe": "src", "source": "src", "video": "src", "object": "data"}
 LOADING_LINKS = {"stylesheet", "icon", "preload", "modulepreload", "manifest"}
 
 

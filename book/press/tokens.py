@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from pygments.style import Style
-from pygments.token import Comment, Error, Generic, Keyword, Name, Number, Operator, String, Token
+from pygments.token import Comment, Error, Generic, Keyword, Number, Operator, String
 
 __all__ = ["DarkCode", "LightCode", "theme", "tokens"]
 
@@ -46,9 +46,8 @@ def _style(*, dark: bool) -> dict[object, str]:
     """Code in ink: weight and one quiet hue, as colours in this book mean something else."""
     role = {name: _six(value) for name, value in tokens(CSS.read_text(), dark=dark).items() if value.startswith("#")}
     return {
-        Token: role["ink"], Comment: role["ink2"], Keyword: f"bold {role['ink']}", Operator.Word: f"bold {role['ink']}",
-        Name.Builtin: role["ink"], String: role["file"], Number: role["file"], Generic.Prompt: role["ink2"],
-        Error: role["bad"],
+        Comment: role["ink2"], Keyword: "bold", Operator.Word: "bold", String: role["file"], Number: role["file"],
+        Generic.Prompt: role["ink2"], Error: role["bad"],
     }  # fmt: skip
 
 

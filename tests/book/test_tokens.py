@@ -1,0 +1,43 @@
+import re
+
+import pytest
+
+from book.press.tokens import CSS, DarkCode, LightCode, theme, tokens
+
+SMALL = """
+.kho {
+  --paper: #fff; --ink: #111;
+  color: var(--ink);
+  & b { --paper: red; }
+}
+.kho[data-theme="dark"] {
+  --paper: #000;
+}
+"""
+
+
+def test_reads_the_roles_of_both_themes():
+    assert tokens(SMALL, dark=False) == {"paper": "#fff", "ink": "#111"}
+    assert tokens(SMALL, dark=True) == {"paper": "#000", "ink": "#111"}
+
+
+def test_the_book_has_the_steppers_own_paper_and_ink():
+    text = CSS.read_text()
+    for dark in (False, True):
+        roles, worn = tokens(text, dark=dark), theme(text, dark=dark)
+        assert worn["color-background-primary"] == worn["kho-paper"] == roles["paper"]
+        assert worn["color-foreground-primary"] == worn["kho-ink"] == roles["ink"]
+    assert tokens(text, dark=False)["paper"] != tokens(text, dark=True)["paper"]
+
+
+def test_a_role_that_is_gone_is_an_error():
+    with pytest.raises(KeyError):
+        theme(SMALL, dark=False)
+
+
+@pytest.mark.parametrize("style", [LightCode, DarkCode])
+def test_code_is_written_in_colours_of_the_stepper(style):
+    roles = {value.lower() for value in tokens(CSS.read_text(), dark=style is DarkCode).values()}
+    hues = {f"#{found['color']}".lower() for _, found in style if found["color"]}
+    assert hues
+    assert hues <= {re.sub(r"^#(\w)(\w)(\w)$", r"#\1\1\2\2\3\3", role) for role in roles}
