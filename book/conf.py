@@ -14,6 +14,7 @@ sys.path.insert(0, str(ROOT))  # for the press, and for the model beside it
 
 from sphinx.application import Sphinx  # noqa: E402
 from sphinx.config import Config  # noqa: E402
+from sphinx.highlighting import PygmentsBridge  # noqa: E402
 from sphinx.util import logging  # noqa: E402
 
 from book.press.agreement import agreement  # noqa: E402
@@ -22,7 +23,7 @@ from book.press.embed import loader  # noqa: E402
 from book.press.links import StepLinks  # noqa: E402
 from book.press.mathml import visit_math, visit_math_block  # noqa: E402
 from book.press.pages import faults  # noqa: E402
-from book.press.tokens import theme  # noqa: E402
+from book.press.tokens import QuietHtml, theme  # noqa: E402
 
 GENERATED = BOOK / "generated"
 CHAPTERS = BOOK / "notebooks"  # made here: Sphinx reads one folder, and the chapters live in another
@@ -52,6 +53,7 @@ html_theme_options = {
     "light_css_variables": theme(css, dark=False),
     "dark_css_variables": theme(css, dark=True),
 }
+PygmentsBridge.html_formatter = QuietHtml
 pygments_style = "book.press.tokens.LightCode"
 pygments_dark_style = "book.press.tokens.DarkCode"
 

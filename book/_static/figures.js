@@ -1,5 +1,5 @@
 // Brings the figures of a page to life. A classic script: a page opened from a file may not import modules, so it carries
-// the stepper's one module (gzip, base64) and imports it from a Blob. Until a figure is drawn, and if drawing fails, its words
+// the stepper's one module, packed, and imports it from a Blob. Until a figure is drawn, and if drawing fails, its words
 // stay. `#id@step` opens a figure at a step.
 (() => {
   const PACKED = "STEPPER_MODULE";
@@ -8,14 +8,18 @@
   const figures = [...document.querySelectorAll(".khosim-figure")];
   if (!figures.length) return;
   const shared = document.getElementById("khosim-sources");
-  const sources = shared ? JSON.parse(shared.textContent) : {};
+  let sources = {};
   const models = new Map(); // figure -> the model it is drawn from, once it is drawn
   let render = null;
 
+  function unzip(packed) {
+    const bytes = Uint8Array.from(atob(packed), (c) => c.charCodeAt(0));
+    return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).text();
+  }
+
   async function unpack() {
-    const bytes = Uint8Array.from(atob(PACKED), (c) => c.charCodeAt(0));
-    const text = await new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).text();
-    const url = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
+    if (shared) sources = JSON.parse(await unzip(JSON.parse(shared.textContent)));
+    const url = URL.createObjectURL(new Blob([await unzip(PACKED)], { type: "text/javascript" }));
     ({ default: { render } } = await import(url));
     URL.revokeObjectURL(url);
   }

@@ -5,7 +5,8 @@
       <div class="khosim-words">the same as tables: what is read, found and printed where no script runs</div>
     </div>
 
-The source texts that the documents of a page name stand before its first figure, each once.
+The source texts that the documents of a page name stand before its first figure, each once; they are packed, as the
+stepper itself is: gzip, in base64. Between a file and its reader there is nobody else to compress it.
 """
 
 import base64
@@ -52,7 +53,9 @@ def bind(book: NotebookNode) -> NotebookNode:
         data["text/html"] = html
         first = first or data
     if sources:
-        first["text/html"] = script(sources, "khosim-sources") + first["text/html"]
+        first["text/html"] = (
+            script(packed(json.dumps(sources, separators=(",", ":"))), "khosim-sources") + first["text/html"]
+        )
     book.metadata.pop("widgets", None)
     return book
 
@@ -98,9 +101,9 @@ def script(value: object, name: str = "") -> str:
     return f'<script type="application/json"{named}>{text}</script>'
 
 
-def words_of(book: NotebookNode) -> list[list[str]]:
+def words_of(book: NotebookNode) -> list[str]:
     """What every code cell printed or showed, as text: what two runs of a chapter must have in common."""
-    return [[_words(output) for output in cell.outputs] for cell in book.cells if cell.cell_type == "code"]
+    return ["".join(map(_words, cell.outputs)) for cell in book.cells if cell.cell_type == "code"]
 
 
 def _words(output: NotebookNode) -> str:
@@ -118,9 +121,10 @@ def differences(run: NotebookNode, stored: NotebookNode) -> list[str]:
 
 
 def loader(module: Path, embed: Path) -> str:
-    """Return one classic script that carries the ES module: a page opened from a file may not import one.
+    """Return one classic script that carries the ES module: a page opened from a file may not import one."""
+    return embed.read_text().replace("STEPPER_MODULE", packed(module.read_text()))
 
-    The module is packed with gzip, in base64: between a file and its reader there is nobody to compress it.
-    """
-    packed = base64.b64encode(gzip.compress(module.read_bytes(), 9, mtime=0)).decode()
-    return embed.read_text().replace("STEPPER_MODULE", packed)
+
+def packed(text: str) -> str:
+    """Return text as base64 of gzip, the same on every day."""
+    return base64.b64encode(gzip.compress(text.encode(), 9, mtime=0)).decode()

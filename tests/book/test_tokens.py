@@ -1,8 +1,10 @@
 import re
 
 import pytest
+from pygments import highlight
+from pygments.lexers import PythonLexer
 
-from book.press.tokens import CSS, DarkCode, LightCode, theme, tokens
+from book.press.tokens import CSS, DarkCode, LightCode, QuietHtml, theme, tokens
 
 SMALL = """
 .kho {
@@ -41,3 +43,8 @@ def test_code_is_written_in_colours_of_the_stepper(style):
     hues = {f"#{found['color']}".lower() for _, found in style if found["color"]}
     assert hues
     assert hues <= {re.sub(r"^#(\w)(\w)(\w)$", r"#\1\1\2\2\3\3", role) for role in roles}
+
+
+def test_only_words_that_look_different_are_elements():
+    html = highlight("x = f(1)  # one", PythonLexer(), QuietHtml(style=LightCode, nowrap=True))
+    assert html == 'x = f(<span class="mi">1</span>)  <span class="c1"># one</span>\n'
