@@ -26,6 +26,15 @@ window.heard = heard;
 window.cleanup = stepper.render({ model: window.model, el: document.querySelector("main") });
 </script></body></html>"""
 
+# What sticks out of the stepper, as text; what scrolls inside, or is cut with an ellipsis, does not.
+OVER = """() => {
+    const root = document.querySelector(".kho"), box = root.getBoundingClientRect();
+    const scrolls = ".hidden, .src, .twin, .crumb"; // what scrolls inside, or is cut with an ellipsis
+    const over = (b) => b.width > 0 && Math.max(b.right - box.right, box.left - b.left) > 0.1;
+    const all = [...root.querySelectorAll("*")].filter((e) => !e.closest(scrolls) && over(e.getBoundingClientRect()));
+    return all.map((e) => e.outerHTML.slice(0, 80));
+}"""
+
 
 def traits(history):
     """What a host gives to the stepper, besides the step."""

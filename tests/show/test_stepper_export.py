@@ -183,7 +183,7 @@ def test_pinned_steps_are_printed_and_marked(page):
         page.focus("svg.tl")
         page.keyboard.press("p")
     assert page.get_by_role("button", name="Pin this step").get_attribute("aria-pressed") == "true"
-    assert page.get_attribute(".tl .pin", "d").count("M") == 2
+    assert page.get_attribute(".tl .pinned", "d").count("M") == 2
     at(page, 43)
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     assert page.locator(".paper svg.strip").get_attribute("aria-label") == "pages that survive: steps 3, 20"
@@ -191,7 +191,7 @@ def test_pinned_steps_are_printed_and_marked(page):
     assert page.locator(".paper").count() == 0
     at(page, 20)
     page.keyboard.press("p")
-    assert page.get_attribute(".tl .pin", "d").count("M") == 1
+    assert page.get_attribute(".tl .pinned", "d").count("M") == 1
 
 
 def test_a_pdf_holds_the_strip(page):

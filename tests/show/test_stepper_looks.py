@@ -3,7 +3,7 @@
 import pytest
 
 from khosim.config import MachineConfig
-from tests.show.bare import give, recorded, traits
+from tests.show.bare import OVER, give, recorded, traits
 from tests.show.fakes import Tape, story, write
 
 
@@ -20,13 +20,6 @@ def test_the_theme_follows_its_host(page, signal):
 
 
 LAB = 268  # what JupyterLab leaves of a phone's 390 pixels
-OVER = """() => {
-    const root = document.querySelector(".kho"), box = root.getBoundingClientRect();
-    const scrolls = ".hidden, .src, .twin, .crumb"; // what scrolls inside, or is cut with an ellipsis
-    const over = (b) => b.width > 0 && Math.max(b.right - box.right, box.left - b.left) > 0.1;
-    const all = [...root.querySelectorAll("*")].filter((e) => !e.closest(scrolls) && over(e.getBoundingClientRect()));
-    return all.map((e) => e.outerHTML.slice(0, 80));
-}"""
 
 
 @pytest.mark.parametrize("width", [260, LAB, 358, 700, 736, 900])

@@ -158,6 +158,18 @@ export function refusal(doc) {
 export function decode(doc, sources = {}) {
   const words = refusal(doc);
   if (words) throw new RangeError(words);
+  const story = tell(doc, sources, []);
+  if (doc.other) {
+    const { from, ...rest } = doc.other;
+    const other = tell({ ...doc, ...rest, steps: [...doc.steps.slice(0, from), ...rest.steps] }, sources, story.states.slice(0, from));
+    Object.assign(story, { other, from }); // `other` is a story of its own; until `from` it has the rows of this one
+    other.cpus = story.cpus = [...new Set([...story.cpus, ...other.cpus])].sort(); // one timeline shows both
+  }
+  return story;
+}
+
+/** One future. `past` are states of which it takes the rows. */
+function tell(doc, sources, past) {
   const names = doc.planes.map(([name]) => name);
   let rows = Object.fromEntries(doc.planes.map(([name, runs]) => [name, unpack(runs)]));
   let say = "", cpu = "", bad = [], pending = [], stack = [], kernel = 1, bootEnd = -1;
@@ -165,7 +177,8 @@ export function decode(doc, sources = {}) {
   let freed = none;
   const states = doc.steps.map((step, t) => {
     const before = rows;
-    for (const [plane, ...runs] of step.d ?? []) {
+    if (past[t]) ({ rows } = past[t]);
+    else for (const [plane, ...runs] of step.d ?? []) {
       const name = names[plane];
       rows = { ...rows, [name]: rows[name].write(name === "bytes" ? spell(runs) : runs) };
     }
@@ -433,16 +446,17 @@ export function hit(L, story, x, y, base) {
   return n < frames ? { kind: "frame", n } : null;
 }
 
-/** The timeline's measures: `x(t)` is the left edge of step t; kexecs open a gap before their first step. */
+/** The timeline's measures: `x(t)` is the left edge of step t; kexecs open a gap before their first step. A fork has two bands over one axis. */
 export function timeLayout(L, story) {
-  const { kexecs } = story.doc, lanes = Math.max(1, story.cpus.length), G = L.narrow ? 44 : L.G, gap = 12;
-  const w = (L.W - G - gap * kexecs.length - 2) / (story.last + 1);
-  const used = [...new Set(story.lives.map((run) => run[0]))].sort((a, b) => a - b);
+  const all = story.other ? [story, story.other] : [story], last = Math.max(...all.map((s) => s.last)), sorted = (list) => [...new Set(list)].sort((a, b) => a - b);
+  const kexecs = sorted(all.flatMap((s) => s.doc.kexecs)), lanes = Math.max(1, story.cpus.length), G = L.narrow ? 44 : L.G, gap = 12;
+  const w = (L.W - G - gap * kexecs.length - 2) / (last + 1);
+  const used = sorted(all.flatMap((s) => s.lives.map((run) => run[0])));
   const band = lanes * 18 + 3, rows = band + 10, tall = used.length < 2 ? 12 : used.length < 10 ? 26 : 33;
-  const R = Math.min(6, tall / Math.max(1, used.length)), axis = rows + tall + 6;
+  const R = Math.min(6, tall / Math.max(1, used.length)), deep = rows + tall + 6, axis = all.length * deep;
   const x = (t) => G + t * w + gap * kexecs.filter((k) => k <= t).length;
-  const at = (px) => { let t = 0; while (t < story.last && x(t + 1) <= px) t++; return t; };
-  return { G, W: L.W, w, gap, lanes, used, band, rows, R, axis, height: axis + 18, x, at, lane: (cpu) => story.cpus.indexOf(cpu) * 18 };
+  const at = (px) => { let t = 0; while (t < last && x(t + 1) <= px) t++; return t; };
+  return { G, W: L.W, w, gap, lanes, used, band, rows, R, deep, axis, last, kexecs, height: axis + 18, x, at, lane: (cpu) => story.cpus.indexOf(cpu) * 18 };
 }
 
 // ----------------------------------------------------------------------------------------------------------- 4 marks
@@ -528,34 +542,51 @@ function frameName(state, n, machine) {
   if (rows.holds.at(n) >= 0) parts.push(`block ${rows.holds.at(n)}`);
   if (q.bit) parts.push("PFN bit set");
   if (state.changed.frames.has(n)) parts.push("changed in this step");
+  if (state.differs?.frames.has(n)) parts.push("differs from the other future");
   return parts.join(", ");
 }
 
-/** The timeline: lanes of calls, lives of blocks, violations, kexecs, axis, playhead. */
+/** The timeline: for each future its calls, lives of blocks and violations; kexecs, axis, playhead. `story` is the first future, `state` is in view. */
 export function timeline(story, state, L, pick, ui) {
-  const T = timeLayout(L, story), { doc } = story;
-  const px = T.x(state.t) + T.w / 2, end = T.W - 2;
-  const half = state.t < 100 ? 13 : 17, aside = pillAside(T, doc.kexecs, px, half);
+  const T = timeLayout(L, story), t = ui.t ?? state.t, px = T.x(t) + T.w / 2, half = t < 100 ? 13 : 17, aside = pillAside(T, T.kexecs, px, half);
   const violation = state.bad.length ? `violated: ${[...new Set(state.bad.map(nameOf))].join(", ")}` : "no violation";
-  const valuetext = [`Step ${state.t} of ${story.last}`, callName(state), `kernel ${state.kernel}`, violation].filter(Boolean).join(", ");
+  const valuetext = [`Step ${t} of ${T.last}`, callName(state), `kernel ${state.kernel}`, violation].filter(Boolean).join(", ");
   return h("svg", {
     class: "tl", width: T.W, height: T.height, viewBox: `0 0 ${T.W} ${T.height}`, role: "slider", tabindex: 0, "aria-label": "Step",
-    "aria-valuemin": 0, "aria-valuemax": story.last, "aria-valuenow": state.t, "aria-valuetext": valuetext,
+    "aria-valuemin": 0, "aria-valuemax": T.last, "aria-valuenow": t, "aria-valuetext": valuetext,
   },
-    doc.calls.map((call) => callMark(T, state, doc.kexecs, call)),
-    T.used.length > 1 && T.used.includes(pick.block) && rect("selrow", T.G - 4, T.rows + T.used.indexOf(pick.block) * T.R - 1.5, T.W - T.G + 2, T.R + 3, 2),
-    lifeMarks(T, story),
-    story.violations.map((v) => [
-      path("viol", `M${round(T.x(v.first) + T.w / 2)} ${T.band + 4}H${round(Math.min(end, T.x(v.last) + T.w))}`),
-      path("viol-x", `M${round(T.x(v.first) + T.w / 2 - 3)} ${T.band + 1}l6 6m0 -6l-6 6`)]),
+    timeBand(T, story, stateAt(story, t), L, pick, 0),
+    story.other && h("g", { transform: `translate(0 ${T.deep})` }, timeBand(T, story.other, stateAt(story.other, t), L, pick, story.from)),
+    story.other && fork(T, story),
     axisMarks(T, story, px, half, aside, L.narrow),
-    ui.pins.length > 0 && path("pin", ui.pins.map((t) => `M${round(T.x(t) + T.w / 2 - 4)} ${T.axis - 10}h8l-4 6Z`).join("")),
+    ui.pins.length > 0 && path("pinned", ui.pins.map((k) => `M${round(T.x(k) + T.w / 2 - 4)} ${T.axis - 10}h8l-4 6Z`).join("")),
     h("g", { class: "playhead", transform: `translate(${round(px)} 0)` },
-      path("head", `M0 ${T.band - 1}V${T.axis}`), rect("head-p", aside - half, T.axis - 1, 2 * half, 18, 9), text("head-t", aside, T.axis + 12, state.t)),
+      path("head", `M0 ${T.band - 1}V${T.axis}`), rect("head-p", aside - half, T.axis - 1, 2 * half, 18, 9), text("head-t", aside, T.axis + 12, t)));
+}
+
+/** One future in the timeline, from step `from` on: what is before that is drawn in the other band. */
+function timeBand(T, story, state, L, pick, from) {
+  const end = Math.min(T.W - 2, T.x(story.last) + T.w), left = (t) => T.x(Math.max(t, from)), later = (list, k) => list.filter((run) => run[k] >= from), two = T.axis > T.deep;
+  const block = L.narrow || two ? "block" : `block ${T.used[0]}`, side = two && (from ? "there" : "here");
+  return [
+    later(story.doc.calls, 3).map(([cpu, words, first, last]) => callMark(T, state, story.doc.kexecs, [cpu, words, Math.max(first, from), last])),
+    T.used.length > 1 && T.used.includes(pick.block) && rect("selrow", left(0) - 4, T.rows + T.used.indexOf(pick.block) * T.R - 1.5, end - left(0) + 6, T.R + 3, 2),
+    lifeMarks(T, later(story.lives, 2), left),
+    story.violations.filter((v) => v.last >= from).map((v) => [
+      path("viol", `M${round(left(v.first) + T.w / 2)} ${T.band + 4}H${round(Math.min(end, T.x(v.last) + T.w))}`),
+      path("viol-x", `M${round(left(v.first) + T.w / 2 - 3)} ${T.band + 1}l6 6m0 -6l-6 6`)]),
     h("g", { class: "axis" },
       story.cpus.map((cpu) => text("gut", T.G - 8, T.lane(cpu) + 12, cpu)),
-      T.used.length === 1 && text("gut", T.G - 8, T.rows + 8, L.narrow ? "block" : `block ${T.used[0]}`),
-      T.used.length > 1 && [text("gut", T.G - 8, T.rows + 11, "blocks"), text("gut", T.G - 8, T.rows + 24, `${T.used[0]}–${T.used.at(-1)}`)]));
+      T.used.length === 1 && text(two ? "gut on" : "gut", T.G - 8, T.rows + 8, side || block),
+      T.used.length > 1 && [text(two ? "gut on" : "gut", T.G - 8, T.rows + 11, side || "blocks"), text("gut", T.G - 8, T.rows + 24, two ? "blocks" : `${T.used[0]}–${T.used.at(-1)}`)])];
+}
+
+/** Where a fork parts: a branch from the first band to the second, a mark at the first step that differs, and in the empty room what is shared. */
+function fork(T, { from, other }) {
+  const x = round(T.x(Math.min(from, other.last))), y = T.deep, crossed = T.kexecs.filter((k) => k < from).map((k) => T.x(k) - T.gap / 2);
+  const ends = [x - 12, ...crossed.map((k) => k - 8)].find((end) => end - T.G > 138 && crossed.every((k) => k > end || k < end - 138)); // what has no room is dropped
+  return h("g", { class: "fork" }, path("fork-l", `M${x} 0V${y - 4}M${x} ${y}V${T.axis}`), path("fork-m", `M${x} ${y - 9}l5 6l-5 6l-5 -6Z`),
+    ends && h("text", { class: "ax end", x: round(ends), y: y + T.rows + 4 }, `the same until step ${from}`));
 }
 
 /** A call as a bar, cut where a kexec falls into it; its label stands in the longest piece. */
@@ -572,10 +603,10 @@ function callMark(T, state, kexecs, [cpu, words, first, last]) {
 
 const LIFE = ["", "run-c", "run-n", "run-h", "run-w", "run-s", "run-s", "run-s"]; // by verdict
 
-function lifeMarks(T, story) {
-  return story.lives.map(([i, first, last, v]) => {
+function lifeMarks(T, lives, left) {
+  return lives.map(([i, first, last, v]) => {
     const y = round(T.rows + T.used.indexOf(i) * T.R + T.R / 2);
-    return path(LIFE[v], `M${round(T.x(first))} ${y}H${round(T.x(last) + T.w)}`);
+    return path(LIFE[v], `M${round(left(first))} ${y}H${round(T.x(last) + T.w)}`);
   });
 }
 
@@ -588,25 +619,31 @@ function pillAside(T, kexecs, px, half) {
   return clamp(px + most, half, T.W - half) - px;
 }
 
+/** From where to where the line of a kexec goes: through each future that has it. */
+function kexecSpan(T, { doc, other }, t) {
+  return [doc.kexecs.includes(t) ? 0 : T.deep, !other || other.doc.kexecs.includes(t) ? T.axis + 2 : T.deep - 4];
+}
+
 /** Axis labels in order of worth: playhead, kexecs, kernels, numbers. What would overlap an earlier one is dropped. */
 function axisMarks(T, story, px, half, aside, narrow) {
   const taken = [[px + aside - half - 4, px + aside + half + 4]], y = T.axis + 12, out = [];
   const place = (a, b) => a >= T.G - 10 && b <= T.W && taken.every(([c, d]) => b <= c || a >= d) && taken.push([a, b]);
-  const marks = story.doc.kexecs.map((t) => T.x(t) - T.gap / 2);
+  const marks = T.kexecs.map((t) => T.x(t) - T.gap / 2);
   const near = half + TAG + 2; // closer than that, a tag steps aside for the playhead
   const tags = marks.map((x) => x + (Math.abs(x - px) < near ? Math.sign(x - px) * Math.min(STEP_ASIDE, near - Math.abs(x - px)) : 0));
   marks.forEach((x, k) => {
-    out.push(path("kx", `M${round(x)} 0V${T.axis + 2}`), rect("kx-tag", tags[k] - TAG, T.axis, 2 * TAG, 16, 3), text("kx-t", tags[k], y, "KEXEC"));
+    const [top, foot] = kexecSpan(T, story, T.kexecs[k]);
+    out.push(path("kx", `M${round(x)} ${top}V${foot}`), rect("kx-tag", tags[k] - TAG, T.axis, 2 * TAG, 16, 3), text("kx-t", tags[k], y, "KEXEC"));
     taken.push([tags[k] - 25, tags[k] + 25]);
   });
-  if (!narrow) tags.forEach((x, k) => {
+  if (!narrow && T.kexecs.length === story.doc.kexecs.length) tags.forEach((x, k) => {
     if (k === 0 && place(x - 80, x - 26)) out.push(h("text", { class: "ax end", x: round(x - 31), y }, "kernel 1"));
     if (place(x + 26, x + 80)) out.push(h("text", { class: "ax start", x: round(x + 31), y }, `kernel ${k + 2}`));
   });
   const every = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000].find((n) => n * T.w >= 30) ?? 2000;
   const tick = T.w >= 4 ? 1 : every / 2;
   let ticks = "";
-  for (let t = 0; t <= story.last; t += tick) {
+  for (let t = 0; t <= T.last; t += tick) {
     const x = T.x(Math.round(t)) + T.w / 2, big = t % every === 0;
     ticks += `M${round(x)} ${T.axis - 3}v${big ? 5 : 3}`;
     const half = 4 + 3.5 * String(t).length;
@@ -670,7 +707,7 @@ function slotCell(state, L, i, x, pick, ui, story) {
   const { rows } = state, c = rows.cache.at(i), y = L.cache, flags = story.doc.machine.flags ?? {};
   const dirty = c >= 0 && has(rows.flags.at(c), flags.dirty), uptodate = c >= 0 && rows.role.at(c) !== FRESH;
   const words = c >= 0 ? [`frame ${pfnName(c)}`, uptodate ? "uptodate" : "not uptodate", dirty && "dirty"] : [c <= -2 ? `swap entry ${-c - 2}` : "empty"];
-  const label = [`Page cache ${i}`, ...words, state.changed.cache.has(i) && "changed in this step"].filter(Boolean).join(", ");
+  const label = [`Page cache ${i}`, ...words, state.changed.cache.has(i) && "changed in this step", state.differs?.cache.has(i) && "differs from the other future"].filter(Boolean).join(", ");
   return h("g", cellAttrs("cache", i, label, pick.block === i, ui.tab.cache === i),
     rect("hitbox", x, y, L.P, L.S),
     c >= 0 && [rect(uptodate ? "f-cached" : "f-fresh", x + 1, y + 0.5, L.P - 2, L.S - 1, 3),
@@ -683,7 +720,7 @@ function blockCell(state, L, i, x, pick, ui) {
   const b = state.rows.blocks.at(i), v = VERDICT[state.rows.verdict.at(i)], y = L.blocks;
   const lost = v === "unlisted", kind = slotKind(v);
   const label = [`Block ${i}`, b >= 0 ? `frame ${pfnName(b)}` : v === "unknown" ? VERDICT_WORDS[UNKNOWN] : "empty", b >= 0 || lost ? VERDICT_WORDS[state.rows.verdict.at(i)] : "",
-    state.changed.blocks.has(i) && "changed in this step"].filter(Boolean).join(", ");
+    state.changed.blocks.has(i) && "changed in this step", state.differs?.blocks.has(i) && "differs from the other future"].filter(Boolean).join(", ");
   return h("g", cellAttrs("block", i, label, pick.block === i, ui.tab.block === i),
     rect("hitbox", x, y, L.P, L.S),
     (b >= 0 || lost) && [rect(`f-${kind}`, x + 1, y + 0.5, L.P - 2, L.S - 1, 3),
@@ -800,7 +837,15 @@ function rings(state, L, pick, base, ui) {
     if (spot.kind === "frame") { if (L.level === "cell") frameRing(cls, spot.n, cls === "ring-focus" ? 5 : 1.5, 7); }
     else strip(cls, spot.n, spot.kind === "cache" ? L.cache : L.blocks, cls === "ring-focus" ? 3.5 : 0.5);
   }
-  return h("g", { class: "rings", "aria-hidden": "true" }, out);
+  return h("g", { class: "rings", "aria-hidden": "true" }, state.differs && cropMarks(state.differs, L, base), out);
+}
+
+/** Four corners around each cell in which two futures differ. */
+function cropMarks({ frames, cache, blocks }, L, base) {
+  const crop = (x, y, w, h) => `M${x} ${y + 5}V${y}H${x + 5}M${x + w - 5} ${y}H${x + w}V${y + 5}M${x + w} ${y + h - 5}V${y + h}H${x + w - 5}M${x + 5} ${y + h}H${x}V${y + h - 5}`;
+  const slots = (set, y) => [...set].filter((i) => i >= base && i < base + L.columns).map((i) => crop(columnX(L, i, base) + 0.5, y + 0.5, L.P - 1, L.S - 1));
+  const cells = L.level === "cell" ? [...frames].map((n) => frameXY(L, n)).map(([x, y]) => crop(x - 1.5, y - 1.5, L.C + 3, L.C + 3)) : [];
+  return [...slots(cache, L.cache), ...slots(blocks, L.blocks), ...cells].map((d) => [path("crop halo", d), path("crop", d)]);
 }
 
 const KEY = [["cached", 6], ["held", 8], ["KHO", 4], ["kernel", 1], ["scratch", 2], ["stale", 9]];
@@ -849,14 +894,14 @@ function control(act, kids, { off, name = CONTROLS[act][0], ...attrs } = {}) {
 const icon = (name) => h("svg", { width: 16, height: 16, viewBox: "0 0 16 16", "aria-hidden": "true" }, h("path", { d: ICON[name] }));
 
 /** The row of buttons. What stands right of the dots is either the title and the changes, or more ways to step: no button ever moves. */
-export function transport(story, state, ui, selection, to) {
+export function transport(story, ui, last, selection, to) {
   const basic = (act, picture) => control(act, icon(picture), { off: to[act] == null });
   return h("div", { class: `transport ${ui.more ? "more" : ""}` },
     h("div", { class: "btns basic", role: "group", "aria-label": "Transport" },
       basic("endBack", "first"), basic("stepBack", "prev"),
       control("play", icon(ui.playing ? "pause" : "play"), { class: "play", name: ui.playing ? "Pause" : "Play" }),
       basic("step", "next"), basic("end", "last")),
-    h("span", { class: "count" }, "Step ", h("b", { style: `min-width:${String(story.last).length}ch` }, String(state.t)), ` of ${story.last}`),
+    h("span", { class: "count" }, "Step ", h("b", { style: `min-width:${String(last).length}ch` }, String(ui.t)), ` of ${last}`),
     h("button", { type: "button", class: "dots3", "data-act": "more", "aria-label": "More ways to step", title: "More ways to step", "aria-expanded": String(ui.more) }, icon("more")),
     h("span", { class: "title", title: story.doc.title }, story.doc.title),
     ui.more ? moreWays(to) : selection && changeButtons(selection, to));
@@ -1045,21 +1090,26 @@ function crumb(story, stack, call, depth, tight) {
   return h("span", { class: "crumb mono" }, parts.flatMap((part, k) => (k ? [h("i", { "aria-hidden": "true" }, "›"), part] : [part])));
 }
 
-/** The step as text: complete without the picture. */
-export function twin(story, state, ui) {
+/** The step as text: complete without the picture; of two futures each, and in what they differ. */
+export function twin(all, ui) {
+  return h("details", { class: "twin" }, h("summary", {}, "This step as text"), ui.twin && all.map(([story, side]) => [
+    all.length > 1 && h("h4", {}, `${side === "here" ? "Here" : "There"}, ${SIDES[side]}`), twinOf(story, stateAt(story, ui.t))]),
+    ui.twin && ui.differs && h("p", {}, contrastWords(ui.differs)));
+}
+
+function twinOf(story, state) {
   const { rows } = state, lost = unknown(state), used = range(rows.verdict.length).filter((i) => (rows.verdict.at(i) && !lost) || rows.blocks.at(i) >= 0);
   const [size, mirror] = rows.sizes.slice(0, 2);
   const sizes = size < 0 ? `The file is not open${mirror < 0 ? "" : `; its mirror says ${mirror}`}.` : mirror < 0 ? `i_size ${size}; no KHO inode.` : `i_size ${size}, mirror ${mirror}: they ${size === mirror ? "agree" : `differ by ${Math.abs(size - mirror)}`}.`;
   const bad = violated(state) || "No invariant is violated.";
   const waits = state.pending.length ? ` Pending until the call returns: ${state.pending.map((k) => story.doc.invariants[k][0].toLowerCase()).join(", ")}.` : "";
   const stack = state.stack.map(({ fn }) => story.doc.functions[fn].name).join(" › ");
-  return h("details", { class: "twin" }, h("summary", {}, "This step as text"),
-    ui.twin && [h("table", {}, h("caption", {}, `Step ${state.t} of ${story.last}. ${[state.cpu, state.say].filter(Boolean).join(": ")}`),
+  return [h("table", {}, h("caption", {}, `Step ${state.t} of ${story.last}. ${[state.cpu, state.say].filter(Boolean).join(": ")}`),
       h("thead", {}, h("tr", {}, ["Block", "Page cache", "Block list", "PFN bit", "Verdict"].map((s) => h("th", { scope: "col" }, s)))),
       h("tbody", {}, used.map((i) => twinRow(story, state, i)))),
     h("p", {}, `${lost ? "Block list and PFN bits are not found yet." : "Blocks not shown are empty in both."} ${sizes} ${bad}${waits}`),
     stack && h("p", {}, "Path: ", h("span", { class: "mono" }, stack), `, line ${state.stack.at(-1).line}.`),
-    h("p", {}, "Frames: ", h("span", { class: "mono" }, frameRuns(state)), ".")]);
+    h("p", {}, "Frames: ", h("span", { class: "mono" }, frameRuns(state)), ".")];
 }
 
 function twinRow(story, state, i) {
@@ -1089,14 +1139,14 @@ function foot(story, ui) {
 }
 
 /** The steps that the share panel speaks of. */
-export function sharedSteps(story, ui) {
+export function sharedSteps(ui) {
   const [a, b] = [...ui.range].sort((x, y) => x - y);
   return { this: [ui.t], pins: ui.pins, range: range(b - a + 1).map((k) => a + k) }[ui.what];
 }
 
 function share(story, ui) {
   const option = (value, words) => h("option", { value, selected: ui.what === value ? "" : null }, words);
-  const number = (k, name) => h("input", { type: "number", "data-range": k, "aria-label": name, min: 0, max: story.last, value: ui.range[k] });
+  const number = (k, name) => h("input", { type: "number", "data-range": k, "aria-label": name, min: 0, max: ui.last, value: ui.range[k] });
   const save = (kind, words) => h("button", { type: "button", class: "txt boxed", "data-save": kind }, words);
   return h("div", { class: "sharing" },
     h("div", { class: "line" }, h("label", {}, "Take ", h("select", { "data-what": "" }, option("this", `step ${ui.t}`), option("range", "a range of steps"), ui.pins.length > 0 && option("pins", `pinned steps: ${ui.pins.join(", ")}`))),
@@ -1130,24 +1180,100 @@ function help(story) {
     h("h4", {}, "Frames and blocks"), h("ul", { class: "marks" }, MARKS.map(([, q, words]) => row(mark(q), words)),
       row(ring("ring-now"), "changed in this step"), row(ring("ring-sel"), "selected; a line leads from its block to its frame")),
     story.doc.invariants.length > 0 && [h("h4", {}, "Invariants: a tick holds, a ring waits for the call to return, a cross is violated"),
-      h("dl", { class: "told" }, story.doc.invariants.map(([name, words]) => [h("dt", {}, name), h("dd", {}, words)]))]);
+      h("dl", { class: "statements" }, story.doc.invariants.map(([name, words]) => [h("dt", {}, name), h("dd", {}, words)]))]);
 }
 
-/** The whole stepper at one moment. */
+// A fork: two futures of one run. `here` is what happened, `there` what could have; up to `from` they are one.
+
+const SIDES = { here: "what happened", there: "what could have" };
+
+/** The futures in view, as [story, side] pairs: one, or two beside each other. */
+export function futures(story, show) {
+  if (!story.other || show === "here") return [[story, "here"]];
+  return show === "there" ? [[story.other, "there"]] : [[story, "here"], [story.other, "there"]];
+}
+
+const stateAt = (story, t) => story.states[Math.min(t, story.last)]; // a future that has ended stays as it ended
+const endOf = (all) => Math.max(...all.map(([story]) => story.last));
+
+/** Where each control leads with one or two futures in view: to whichever comes first. */
+export function waysIn(all, t, selection) {
+  const found = all.map(([story]) => ways(story, Math.min(t, story.last), selection)), most = (list, far) => list.reduce((a, b) => (a == null || (b != null && (far ? b > a : b < a)) ? b : a), undefined);
+  return Object.fromEntries(Object.keys(found[0]).map((name) => {
+    const back = name.endsWith("Back"), to = found.map((way) => way[name]).filter((k) => k != null && (back ? k < t : k > t));
+    return [name, most(to, back !== (name === "endBack") || name === "end")];
+  }));
+}
+
+/** In which cells two states differ, as sets of numbers; `more` if there are too many to name. */
+export function contrast(a, b, machine) {
+  const out = { frames: new Set(), cache: new Set(), blocks: new Set(), size: false, mirror: false };
+  const add = (name, into, per = 1) => {
+    if (a.rows[name] !== b.rows[name]) for (const [start, end] of differences(a.rows[name], b.rows[name]))
+      for (let n = Math.floor(start / per); n * per < end && into.size < TOLD; n++) into.add(n);
+  };
+  for (const name of FRAME_ROWS) add(name, out.frames);
+  add("bytes", out.frames, machine.page_size);
+  add("cache", out.cache);
+  add("blocks", out.blocks);
+  for (const [name, key] of [["size", "i_size"], ["mirror", "mirror"]]) out[name] = a.rows.sizes.at(SIZE[key]) !== b.rows.sizes.at(SIZE[key]);
+  return out;
+}
+
+const TOLD = 256; // differing cells that are marked and named
+
+const differsAt = (story, t) => contrast(stateAt(story, t), stateAt(story.other, t), story.doc.machine);
+
+function contrastWords({ frames, cache, blocks, size, mirror }) {
+  const list = (words, set, name) => set.size > 0 && `${words}${set.size > 1 ? "s" : ""} ${[...set].sort((a, b) => a - b).map(name).join(", ")}`;
+  const parts = [list("frame", frames, pfnName), list("page", cache, String), list("block", blocks, String), size && "i_size", mirror && "the size in the KHO inode"].filter(Boolean);
+  return parts.length ? `The two futures differ in ${parts.join("; ")}.` : "The two futures are the same at this step.";
+}
+
+/** One sentence for the first difference of a fork. */
+export function firstDifference(story) {
+  const { from, other } = story, [a, b] = [story, other].map((s) => (from > s.last ? null : s.states[from]));
+  const inner = (words) => (/^[A-Z][a-z]+ /.test(words) ? words[0].toLowerCase() + words.slice(1) : words).replace(/\.$/, "");
+  const say = (state) => (state ? `${a && b && a.cpu !== b.cpu ? `${state.cpu}: ` : ""}${inner(state.say)}` : "the run has ended");
+  if (a && b && a.cpu === b.cpu && a.say === b.say) return `From step ${from} on the two futures differ, though both say: ${inner(a.say)}.`;
+  return `From step ${from} on: here ${say(a)}; there ${say(b)}.`;
+}
+
+/** The sentence of a fork, and which of its futures are in view. */
+function branch(story, ui) {
+  const button = (show, words) => h("button", { type: "button", class: "txt", "data-future": show, "aria-pressed": String(ui.show === show) }, words);
+  return h("div", { class: "branch" }, h("p", {}, firstDifference(story)),
+    h("div", { class: "btns", role: "group", "aria-label": "Futures in view" }, button("both", "Both"), button("here", "Here"), button("there", "There")));
+}
+
+/** One future of two: its sentence, figure, invariants, selection and source, below one another. */
+function future(story, side, ui, L) {
+  const state = { ...stateAt(story, ui.t), differs: ui.differs }, over = ui.t > story.last, cls = ["future", state.bad.length && "violated", state.soft && "soft"].filter(Boolean).join(" ");
+  return h("section", { class: cls, "data-side": side, "aria-label": `${side}: ${SIDES[side]}` },
+    h("h4", {}, h("b", {}, side === "here" ? "Here" : "There"), `, ${SIDES[side]}${over ? `: ended at step ${story.last}` : ""}`),
+    side === "there" && ui.t < ui.from ? h("div", { class: "say" }, h("p", { class: "quiet" }, h("span", {}, `As here, until step ${ui.from}.`))) : sentence(story, state, ui),
+    h("div", { class: "figwrap" }, figure(story, state, L, { ...ui, focus: ui.side === side ? ui.focus : null })),
+    lamps(story, state) ?? h("section", { class: "lamps" }), why(story, state, ui), code(story, state, { ...ui, narrow: true }));
+}
+
+/** The whole stepper at one moment. `L` is the figure's layout; `L.outer`, with two figures beside each other, that of all. */
 export function view(story, ui, L) {
-  const state = story.states[ui.t], shown = { ...ui, selection: ui.selection ?? follow(story, ui.t), narrow: L.narrow, L };
-  const pick = resolve(state, shown.selection), to = ways(story, ui.t, shown.selection);
-  const alert = story.violations.filter((v) => v.first === ui.t).map((v) => `Violated: ${v.name}. ${detailOf(v.words)}`).join(" ");
-  const cls = ["kho", L.narrow && "narrow", !L.narrow && L.W < 860 && "slim", L.tight && "tight", state.bad.length && "violated", state.soft && "soft", ui.still && "still"].filter(Boolean).join(" ");
+  const all = futures(story, ui.show), [[lead]] = all, two = all.length > 1, outer = L.outer ?? L, state = stateAt(lead, ui.t);
+  const differs = story.other && differsAt(story, ui.t);
+  const shown = { ...ui, selection: ui.selection ?? follow(lead, state.t), narrow: L.narrow, L, last: endOf(all), from: story.from, differs };
+  const pick = resolve(state, shown.selection), to = waysIn(all, ui.t, shown.selection);
+  const alert = all.flatMap(([s]) => s.violations.filter((v) => v.first === ui.t)).map((v) => `Violated: ${v.name}. ${detailOf(v.words)}`).join(" ");
+  const cls = ["kho", outer.narrow && "narrow", !outer.narrow && outer.W < 860 && "slim", L.tight && "tight", !two && state.bad.length && "violated", !two && state.soft && "soft", story.other && "forked", two && "two", ui.still && "still"].filter(Boolean).join(" ");
   return h("section", { class: cls, role: "region", "aria-label": `Stepper: ${story.doc.title}`, "data-figure": story.doc.id, "data-theme": ui.theme, "data-t": ui.t,
-    ...QUIET, style: `width:${L.W}px;--room:${L.W}px` },
-    h("div", { class: "tlwrap" }, timeline(story, state, L, pick, ui)),
-    transport(story, state, ui, shown.selection, to),
-    sentence(story, state, ui),
-    h("div", { class: "figwrap" }, figure(story, state, L, shown), key()),
-    h("div", { class: "rail" }, lamps(story, state), why(story, state, shown)),
-    code(story, state, shown), twin(story, state, ui), foot(story, ui),
-    ui.paper && h("div", { class: "paper" }, strip(story, ui.pins.length ? ui.pins : telling(story, ui.t))),
+    ...QUIET, style: `width:${outer.W}px;--room:${outer.W}px` },
+    h("div", { class: "tlwrap" }, timeline(story, state, outer, pick, ui)),
+    transport(lead, ui, shown.last, shown.selection, to),
+    story.other && branch(story, ui),
+    two ? h("div", { class: "futures" }, all.map(([s, side]) => future(s, side, shown, L)), key())
+      : [sentence(lead, state, ui), h("div", { class: "figwrap" }, figure(lead, { ...state, differs }, L, shown), key()),
+        h("div", { class: "rail" }, lamps(lead, state), why(lead, state, shown)), code(lead, state, shown)],
+    twin(all, shown), foot(story, shown),
+    ui.paper && h("div", { class: "paper" }, all.map(([s, side]) => [two && h("h4", {}, `${side === "here" ? "Here" : "There"}, ${SIDES[side]}`), strip(s, (ui.pins.length ? ui.pins : telling(s, ui.t)).filter((t) => t <= s.last))])),
     h("div", { class: "hidden", role: "alert" }, alert));
 }
 
@@ -1235,7 +1361,7 @@ export function strip(story, steps) {
 /** One step as one picture: timeline, sentence, figure, key; what is violated stands below the sentence. */
 export function leaf(story, state, selection) {
   const L = layout(560, story), ui = { selection: selection ?? follow(story, state.t), hover: null, focus: null, tab: {}, pins: [] };
-  const time = timeline(story, state, L, resolve(state, ui.selection), ui), drawn = figure(story, state, L, ui), G = L.G;
+  const time = timeline({ ...story, other: null }, state, L, resolve(state, ui.selection), ui), drawn = figure(story, state, L, ui), G = L.G;
   const words = [...lines([[`${state.cpu} ${state.t}`, "now"], [spoken(story, state), "strong"]], 520),
     ...state.bad.flatMap((v) => lines([[`Violated: ${nameOf(v).toLowerCase()}.`, "bad"], [detailOf(v), ""]], 560))];
   const y = 24 + +time.attrs.height + 20, top = y + words.length * 18, H = top + +drawn.attrs.height + 30;
@@ -1245,6 +1371,27 @@ export function leaf(story, state, selection) {
     rect("sheet", 0, 0, 568, H), lineText([[story.doc.title, "strong"], [`step ${state.t} of ${story.last}`, "quiet"]], G, 14),
     nested(time, 24), words.map((line, k) => lineText(line, G, y + k * 18)), nested(drawn, top),
     h("g", { transform: `translate(${G} ${H - 20})` }, keyMarks().map(([label, marks], k) => h("g", { transform: `translate(${k * 72} 0)` }, marks, h("text", { class: "cap", x: 20, y: 12 }, label)))));
+}
+
+/** Pictures beside each other, or below one another, as one; each under the words that name it. */
+export function together(story, trees, names, down) {
+  const W = down ? Math.max(...trees.map((tree) => tree.attrs.width)) : trees.reduce((sum, tree) => sum + tree.attrs.width, 0);
+  const H = 44 + (down ? trees.reduce((sum, tree) => sum + tree.attrs.height + 20, 0) : 20 + Math.max(...trees.map((tree) => tree.attrs.height)));
+  let at = 0;
+  return h("svg", { class: "leaf", width: W, height: H, viewBox: `0 0 ${W} ${H}`, role: "img" },
+    h("title", {}, story.doc.title), h("desc", {}, [firstDifference(story), ...trees.flatMap((tree) => tree.kids[1].kids)].join(" ")), rect("sheet", 0, 0, W, H), lineText([[firstDifference(story), ""]], 12, 20),
+    trees.map((tree, k) => {
+      const [x, y] = down ? [0, 44 + at] : [at, 44];
+      at += down ? tree.attrs.height + 20 : tree.attrs.width;
+      return [lineText([[names[k], "strong"]], x + 12, y + 10), h("svg", { class: tree.attrs.class, x, y: y + 20, width: tree.attrs.width, height: tree.attrs.height, viewBox: tree.attrs.viewBox }, tree.kids.slice(2))];
+    }));
+}
+
+/** Steps as one picture: one step large, several as a strip; of two futures both. */
+function pictureOf(story, all, steps, selection) {
+  const one = steps.length === 1, differs = story.other && differsAt(story, steps[0]);
+  const trees = all.map(([s]) => (one ? leaf(s, { ...stateAt(s, steps[0]), differs }, selection) : strip(s, steps.filter((t) => t <= s.last))));
+  return trees.length > 1 ? together(story, trees, all.map(([, side]) => `${side === "here" ? "Here" : "There"}, ${SIDES[side]}`), !one) : trees[0];
 }
 
 /** A view as plain text: a table in columns, everything else a line each. */
@@ -1393,8 +1540,14 @@ function open({ model, el }) {
   const story = decode(model.get("document"), model.get("sources") ?? {});
   const opens = () => clamp(model.get("t") ?? story.doc.start ?? 0, 0, story.last);
   const ui = { t: opens(), selection: null, hover: null, focus: null, playing: false, still: false,
-    twin: false, more: false, panel: null, paper: false, pins: [], what: "this", range: [0, story.last], link: "", told: "", depth: null, theme: "light", tab: { frame: 0, cache: 0, block: 0 } };
-  let L = layout(el.clientWidth || 736, story), tree = null, root = null, timer = 0, sync = 0, dragging = false;
+    twin: false, more: false, panel: null, paper: false, show: "both", side: null, pins: [], what: "this", range: [0, story.last], link: "", told: "", depth: null, theme: "light", tab: { frame: 0, cache: 0, block: 0 } };
+  const all = () => futures(story, ui.show), lead = () => all()[0][0], end = () => endOf(all());
+  /** The layout of a figure; two of them share the width of an outer one. */
+  function measure(width = el.clientWidth || 736) {
+    const outer = layout(width, story), two = all().length > 1 && !outer.narrow;
+    return two ? { ...layout((outer.W - 20) / 2, story), outer } : outer;
+  }
+  let L = measure(), tree = null, root = null, timer = 0, sync = 0, dragging = false;
 
   function draw() {
     const next = view(story, ui, L);
@@ -1404,7 +1557,7 @@ function open({ model, el }) {
   }
 
   function go(t, { still = false } = {}) {
-    const k = clamp(t, 0, story.last);
+    const k = clamp(t, 0, end());
     ui.still = still;
     if (k !== ui.t) ui.depth = null;
     ui.t = k;
@@ -1425,21 +1578,21 @@ function open({ model, el }) {
   /** Advance once and plan the next; play ends at the last step and at the first step of a violation. */
   function tick() {
     go(ui.t + 1);
-    const state = story.states[ui.t];
-    if (ui.t === story.last || story.violations.some((v) => v.first === ui.t)) return stop();
+    const state = stateAt(lead(), ui.t);
+    if (ui.t === end() || all().some(([s]) => s.violations.some((v) => v.first === ui.t))) return stop();
     timer = win.setTimeout(tick, state.kexec || state.warn ? SLOW : PACE);
   }
 
   function toggle() {
     if (ui.playing) return stop();
-    if (ui.t === story.last) go(0);
+    if (ui.t === end()) go(0);
     ui.playing = true;
     draw();
     timer = win.setTimeout(tick, PACE);
   }
 
-  const chosen = () => ui.selection ?? follow(story, ui.t);
-  const selected = () => resolve(story.states[ui.t], chosen());
+  const chosen = () => ui.selection ?? follow(lead(), Math.min(ui.t, lead().last));
+  const selected = () => resolve(stateAt(lead(), ui.t), chosen());
 
   const flip = (name) => { ui[name] = !ui[name]; draw(); };
   const acts = {
@@ -1467,12 +1620,12 @@ function open({ model, el }) {
       const copied = await win.navigator.clipboard?.writeText(field.value).then(() => true, () => false);
       return tell(copied || doc.execCommand("copy") ? "The link is copied." : "The link is selected: copy it from the field.");
     }
-    const steps = sharedSteps(story, ui), one = steps.length === 1, name = `${story.doc.id}-${one ? steps[0] : `${steps[0]}-${steps.at(-1)}`}.${kind}`;
+    const steps = sharedSteps(ui), one = steps.length === 1, name = `${story.doc.id}-${one ? steps[0] : `${steps[0]}-${steps.at(-1)}`}.${kind}`;
     if (kind === "txt") {
-      const words = one ? plain(twin(story, story.states[steps[0]], { ...ui, twin: true })) : transcript(story, steps);
+      const words = one ? plain(twin(all(), { t: steps[0], twin: true, differs: story.other && differsAt(story, steps[0]) })) : all().map(([s]) => transcript(s, steps)).join("\n");
       download(doc, new win.Blob([words], { type: "text/plain" }), name);
     } else {
-      const tree = one ? leaf(story, story.states[steps[0]], ui.selection) : strip(story, steps), svg = standalone(root, tree);
+      const tree = pictureOf(story, all(), steps, ui.selection), svg = standalone(root, tree);
       download(doc, kind === "svg" ? new win.Blob([svg], { type: "image/svg+xml" }) : await raster(win, svg, tree.attrs), name);
     }
     tell(`Saved ${name}.`);
@@ -1480,7 +1633,7 @@ function open({ model, el }) {
 
   /** Follow a link to this figure. A click is seen before any host can take it. */
   function visit(hash) {
-    const step = linked(story.doc.id, story.last, hash);
+    const step = linked(story.doc.id, end(), hash);
     if (step == null) return false;
     if (!Number.isNaN(step)) go(step, { still: true });
     if (root === [...doc.querySelectorAll(".kho[data-figure]")].find((el) => el.dataset.figure === story.doc.id)) root.scrollIntoView({ block: "nearest" });
@@ -1498,7 +1651,7 @@ function open({ model, el }) {
 
   function act(name) {
     if (acts[name]) return acts[name]();
-    const t = ways(story, ui.t, chosen())[name];
+    const t = waysIn(all(), ui.t, chosen())[name];
     if (t != null) go(t);
   }
 
@@ -1521,7 +1674,7 @@ function open({ model, el }) {
     ui.tab = { ...ui.tab, [to]: k };
     ui.focus = { kind: to, n: k };
     draw();
-    root.querySelector(`[data-cell="${to} ${k}"]`)?.focus({ preventScroll: true });
+    cell.closest("svg").querySelector(`[data-cell="${to} ${k}"]`)?.focus({ preventScroll: true });
     return true;
   }
 
@@ -1540,23 +1693,27 @@ function open({ model, el }) {
   }
 
   function onClick(event) {
-    const spot = event.target.closest?.("[data-act], [data-go], [data-depth], [data-save]");
+    const spot = event.target.closest?.("[data-act], [data-go], [data-depth], [data-save], [data-future]");
     if (spot?.dataset.act) act(spot.dataset.act);
     else if (spot?.dataset.go) { event.preventDefault(); go(+spot.dataset.go); }
     else if (spot?.dataset.depth) { ui.depth = +spot.dataset.depth; draw(); }
-    else if (spot?.dataset.save) save(spot.dataset.save);
+    else if (spot?.dataset.future) {
+      ui.show = spot.dataset.future;
+      L = measure();
+      go(ui.t, { still: true });
+    } else if (spot?.dataset.save) save(spot.dataset.save);
     else if (event.target.closest?.("svg.fig")) select(under(event));
   }
 
   /** The cell under the pointer, in the figure's own units. */
   function under(event) {
-    const box = root.querySelector("svg.fig").getBoundingClientRect();
+    const box = event.target.closest("svg.fig").getBoundingClientRect();
     return hit(L, story, event.clientX - box.left, event.clientY - box.top, windowOf(L, selected().block));
   }
 
   function scrub(event) {
     const box = root.querySelector("svg.tl").getBoundingClientRect();
-    go(timeLayout(L, story).at(event.clientX - box.left), { still: true });
+    go(timeLayout(L.outer ?? L, story).at(event.clientX - box.left), { still: true });
   }
 
   function onPointer(event) {
@@ -1579,12 +1736,13 @@ function open({ model, el }) {
     const next = cell && cell.matches(":focus-visible") ? { kind, n: +n } : null;
     if (next?.kind === ui.focus?.kind && next?.n === ui.focus?.n) return;
     ui.focus = next;
+    ui.side = cell ? cell.closest("[data-side]")?.dataset.side ?? null : null;
     draw();
   }
 
   function onInput({ target }) {
     if ("what" in target.dataset) ui.what = target.value;
-    else if (target.dataset.range) ui.range = ui.range.map((t, k) => (k === +target.dataset.range ? clamp(Math.trunc(+target.value) || 0, 0, story.last) : t));
+    else if (target.dataset.range) ui.range = ui.range.map((t, k) => (k === +target.dataset.range ? clamp(Math.trunc(+target.value) || 0, 0, end()) : t));
     draw();
   }
 
@@ -1611,8 +1769,8 @@ function open({ model, el }) {
   themes.observe(doc.body, attributes);
   darkQuery?.addEventListener?.("change", onTheme);
   const sizes = win.ResizeObserver && new win.ResizeObserver(([entry]) => {
-    const next = layout(entry.contentRect.width || 736, story);
-    if (next.W === L.W && next.narrow === L.narrow) return;
+    const next = measure(entry.contentRect.width || 736);
+    if (next.W === L.W && next.outer?.W === L.outer?.W) return;
     L = next;
     ui.still = true;
     draw();
