@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from hashlib import blake2b
+from itertools import pairwise
 from typing import Any, ClassVar, overload
 
 from khosim.errors import UsageError
 from khosim.run.moment import Call, Cause, Frame, Moment, call_stack, shorten
 from khosim.run.scheduler import Choice, Run
 from khosim.state.cells import Cell, cell_reader
-from khosim.state.snapshot import Change, Snapshot
+from khosim.state.snapshot import Change, Snapshot, opened
 from khosim.steps import Step, Warn
 
 __all__ = ["Call", "Cause", "Frame", "History", "Moment", "first_difference", "shorten"]
@@ -77,7 +78,7 @@ class History(Sequence[Moment]):
         """16 hex digits over every state and sentence; the same run has the same digest in any process."""
         found = blake2b(digest_size=8)
         for moment in self.moments:
-            found.update(moment.snapshot.buffer.tobytes())
+            found.update(moment.snapshot.told)
             found.update(moment.sentence.encode())
         return found.hexdigest()
 
@@ -138,10 +139,11 @@ class History(Sequence[Moment]):
         read = cell_reader(self.moments[-1].snapshot, cell, **where)
         end = self.seek(self.steps if t is None else t)
         last = next(i for i in range(len(self)) if self.moments[i].snapshot is end)
-        for later in range(last, 0, -1):
-            old, new = read(self.moments[later - 1].snapshot), read(self.moments[later].snapshot)
+        moments = self.moments[last::-1]
+        values = map(read, opened(moment.snapshot for moment in moments))
+        for (moment, new), (_, old) in pairwise(zip(moments, values, strict=True)):
             if old != new:
-                return self._cause(self.moments[later], old, new)
+                return self._cause(moment, old, new)
         which = ", ".join(f"{name}={value}" for name, value in where.items())
         raise UsageError(f"nothing up to moment {last} changed {cell}" + (f" ({which})" if which else ""))
 

@@ -34,12 +34,13 @@ import numpy as np
 
 from khosim.run.history import History, Moment
 from khosim.show.lamps import NAMES, STATEMENTS, Rail, rails, returns
-from khosim.show.picture import PLANES, Picture, name_of, picture
+from khosim.show.owners import name_of
+from khosim.show.picture import PLANES, Picture, picture, pictures
 from khosim.show.runs import apply, change, pack, splice, text_change, unpack
 from khosim.show.source import Stack, describe, kernel_codes, kernel_stack
 from khosim.show.words import shown_bytes
 from khosim.state.mem_map import PG_NAMES
-from khosim.state.snapshot import Snapshot
+from khosim.state.snapshot import Snapshot, opened
 from khosim.steps import Warn
 
 __all__ = ["SCHEMA", "Document", "State", "document", "failure", "file_of", "result_words", "slug", "states", "who"]
@@ -124,12 +125,12 @@ def states(doc: Document, *, other: bool = False) -> Iterator[State]:
 def file_of(history: History) -> str:
     """Return the name of the file a history is about: its first KHO file, else its first file, else ""."""
     plain = ""
-    for moment in history:
-        inode = moment.snapshot.arrays["inode"]
+    for snapshot in opened(moment.snapshot for moment in history):
+        inode = snapshot.arrays["inode"]
         for ino in np.flatnonzero(inode["used"]).tolist():
             if inode["kho"][ino]:
-                return name_of(moment.snapshot, ino)
-            plain = plain or name_of(moment.snapshot, ino)
+                return name_of(snapshot, ino)
+            plain = plain or name_of(snapshot, ino)
     return plain
 
 
@@ -169,11 +170,11 @@ def _from(main: Document, other: Document) -> Document:
 
 
 def _steps(history: History, file: str, numbers: Numbers, functions: list[Document]) -> Iterator[Document]:
-    before, old = picture(history[0].snapshot, file), Document(pending=[])
+    before, old = None, Document(say="", cpu="", bad=[], pending=[])
     stack: Stack = ()
-    for moment, rail in zip(history, rails(history), strict=True):
-        after = picture(moment.snapshot, file)
-        step = Document(d=d) if (d := _changes(before, after)) else Document()
+    drawn = pictures((moment.snapshot for moment in history), file)
+    for moment, after, rail in zip(history, drawn, rails(history), strict=True):
+        step = Document(d=d) if before and (d := _changes(before, after)) else Document()
         new = _words(moment, rail)
         step.update((key, value) for key, value in new.items() if old.get(key) != value)
         if (found := kernel_stack(moment)) != stack:

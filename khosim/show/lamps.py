@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from khosim.run.history import History, Moment
 from khosim.state.invariants import INVARIANTS, violations
+from khosim.state.snapshot import opened
 
 __all__ = ["NAMES", "STATEMENTS", "Rail", "lamps", "rails", "returns"]
 
@@ -27,22 +29,21 @@ def lamps(history: History) -> list[tuple[str, ...]]:
     return [rail.bad for rail in rails(history)]
 
 
-def rails(history: History) -> list[Rail]:
+def rails(history: History) -> Iterator[Rail]:
     """The lamps at each moment.
 
     What breaks within a call is pending until that call has returned, for in the middle of one much is broken that
     is whole again a step later; then it is violated. A lamp goes out as soon as all is mended.
     """
-    ends, found = returns(history), []
+    ends = returns(history)
     counts: dict[str, int] = {}  # a broken name -> the moment from which it is a violation
-    for moment in history:
-        now = tuple(violations(moment.snapshot))
+    for moment, snapshot in zip(history, opened(moment.snapshot for moment in history), strict=True):
+        now = tuple(violations(snapshot))
         names = dict.fromkeys(map(_name, now))
         counts = {name: counts.get(name, _end(moment, ends)) for name in names}
         told = {name for name in names if moment.t >= counts[name]}
         bad = tuple(words for words in now if _name(words) in told)
-        found.append(Rail(bad, tuple(name for name in names if name not in told)))
-    return found
+        yield Rail(bad, tuple(name for name in names if name not in told))
 
 
 def returns(history: History) -> list[int]:

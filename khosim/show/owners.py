@@ -14,7 +14,7 @@ from khosim.state.snapshot import Snapshot
 
 Mask = NDArray[np.bool_]
 
-__all__ = ["Mask", "Role", "kho_inodes", "owners", "span"]
+__all__ = ["Mask", "Role", "find_inode", "find_kho", "kho_inodes", "name_of", "owners", "span"]
 
 
 class Role(IntEnum):
@@ -34,35 +34,38 @@ class Role(IntEnum):
     UNCLAIMED = 11
 
 
-def owners(snapshot: Snapshot) -> Row:
+def owners(snapshot: Snapshot, frames: Row | None = None) -> Row:
     """Return the `Role` of each frame with no file in view: int64[frames], CACHED for any file's page.
 
-    Later rules win: what is neither free nor known is HELD if its PFN bit is set (INODE if it is reserved
-    too), OTHER if somebody has it, and UNCLAIMED while a kernel boots and has handed out nothing yet.
+    `frames`: of these only. Later rules win: what is neither free nor known is HELD if its PFN bit is set (INODE
+    if it is reserved too), OTHER if somebody has it, and UNCLAIMED while a kernel boots and has handed out
+    nothing yet.
     """
-    page, config, size = snapshot.arrays["page"], snapshot.config, snapshot.config.page_size
-    head = np.where(page["head"] >= 0, page["head"], np.arange(config.frames))  # large folios count there
-    free, idle = (page["flags"] & PG_BUDDY) != 0, page["refcount"][head] == 0
-    role = np.full(config.frames, int(Role.OTHER), np.int64)
+    config, size = snapshot.config, snapshot.config.page_size
+    pfn = np.arange(config.frames) if frames is None else frames
+    page, bits = snapshot.arrays["page"][pfn], snapshot.bits[pfn]
+    head = np.where(page["head"] >= 0, page["head"], pfn)  # large folios count there
+    free, idle = (page["flags"] & PG_BUDDY) != 0, snapshot.arrays["page"]["refcount"][head] == 0
+    role = np.full(pfn.size, int(Role.OTHER), np.int64)
     rules = [
         (Role.UNCLAIMED, idle),
-        (Role.HELD, snapshot.bits),
-        (Role.INODE, snapshot.bits & ((page["flags"] & PG_reserved) != 0)),
+        (Role.HELD, bits),
+        (Role.INODE, bits & ((page["flags"] & PG_reserved) != 0)),
         (Role.FREE, free),
-        (Role.SCRATCH, idle & span(snapshot, snapshot.scratch_start * size, config.scratch_size * size)),
-        (Role.KERNEL, ~free & span(snapshot, snapshot.kernel_start * size, config.kernel_size * size)),
-        (Role.KERNEL, ~free & (np.arange(config.frames) == 0)),  # frame 0 is never given out
+        (Role.SCRATCH, idle & span(snapshot, snapshot.scratch_start * size, config.scratch_size * size, pfn)),
+        (Role.KERNEL, ~free & span(snapshot, snapshot.kernel_start * size, config.kernel_size * size, pfn)),
+        (Role.KERNEL, ~free & (pfn == 0)),  # frame 0 is never given out
         (Role.CACHED, page["mapping"] > 0),
-        (Role.FDT, span(snapshot, snapshot.fdt_phys, config.fdt_frames * size * bool(snapshot.fdt_phys))),
+        (Role.FDT, span(snapshot, snapshot.fdt_phys, config.fdt_frames * size * bool(snapshot.fdt_phys), pfn)),
         (
             Role.BITMAP,
-            span(snapshot, snapshot.bitmap_phys, 8 * config.bitmap_words * bool(snapshot.bitmap_phys)),
+            span(snapshot, snapshot.bitmap_phys, 8 * config.bitmap_words * bool(snapshot.bitmap_phys), pfn),
         ),
     ]
     for code, where in rules:
         role[where] = code
     for address in kho_inodes(snapshot).values():
-        role[span(snapshot, address, config.kho_inode_bytes)] = Role.INODE
+        role[span(snapshot, address, config.kho_inode_bytes, pfn)] = Role.INODE
     return role
 
 
@@ -78,8 +81,28 @@ def kho_inodes(snapshot: Snapshot) -> dict[str, int]:
     return {name: address for name, address in found.items() if address % 8 == 0 and 0 < address <= room}
 
 
-def span(snapshot: Snapshot, address: int, size: int) -> Mask:
-    """Return which frames the bytes [address, address + size) touch: bool[frames]."""
+def find_inode(snapshot: Snapshot, file: str) -> int:
+    """Return the number of the inode that bears the name, or -1: inodes do not survive a kexec, names do."""
+    used = np.flatnonzero(snapshot.arrays["inode"]["used"]).tolist()
+    return next((ino for ino in used if name_of(snapshot, ino) == file), -1)
+
+
+def find_kho(snapshot: Snapshot, file: str) -> int:
+    """Return the address of the file's KHO inode, 0 for none; it is there before the file is open again."""
+    ino = find_inode(snapshot, file)
+    kho = int(snapshot.arrays["inode"]["kho"][ino]) if ino >= 0 else kho_inodes(snapshot).get(file, 0)
+    return (
+        kho if 0 <= kho <= snapshot.config.frames * snapshot.config.page_size - snapshot.config.kho_inode_bytes else 0
+    )
+
+
+def name_of(snapshot: Snapshot, ino: int) -> str:
+    """Return an inode's name as text."""
+    return bytes(snapshot.arrays["name"][ino]).rstrip(b"\0").decode("utf-8", "replace")
+
+
+def span(snapshot: Snapshot, address: int, size: int, frames: Row | None = None) -> Mask:
+    """Return which frames (of `frames`, if given) the bytes [address, address + size) touch: bool[frames]."""
     config = snapshot.config
-    pfn, end = np.arange(config.frames), address + size
+    pfn, end = np.arange(config.frames) if frames is None else frames, address + size
     return (pfn >= address // config.page_size) & (pfn < -(-end // config.page_size)) & (size > 0)

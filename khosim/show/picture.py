@@ -6,18 +6,22 @@ stepper, the transcript and the tables only look it up.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from enum import IntEnum
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from khosim.show.owners import Role, kho_inodes, owners
+from khosim.show.owners import Role, find_inode, find_kho, kho_inodes, owners
 from khosim.show.runs import Row
 from khosim.state.mem_map import PG_uptodate
 from khosim.state.phys import FREED, FRESH
-from khosim.state.snapshot import Snapshot
+from khosim.state.pieces import Piece
+from khosim.state.snapshot import Snapshot, opened
 
-__all__ = ["BYTES_LIMIT", "PLANES", "SIZES", "Picture", "Verdict", "find_inode", "name_of", "picture"]
+__all__ = ["BYTES_LIMIT", "PLANES", "SIZES", "Picture", "Verdict", "picture", "pictures"]
 
 Picture = dict[str, Row]
 """The rows of one moment, by the names in `PLANES`; int64, -1 for "none"."""
@@ -41,6 +45,14 @@ EMPTY = -1  # a page cache slot with nothing in it; below are swap entries, -(sl
 BYTES_LIMIT = 1 << 16  # machines with more memory than this are drawn without their bytes
 
 
+class Seen(NamedTuple):
+    """The moment drawn before: its pieces, what was `_fixed` in it, and its picture."""
+
+    pieces: tuple[Piece, ...]
+    fixed: tuple[object, ...]
+    drawn: Picture
+
+
 class Verdict(IntEnum):
     """What page cache and block list say of one block, together. UNKNOWN: there is a list, and nobody found it yet."""
 
@@ -58,51 +70,75 @@ class Verdict(IntEnum):
 OURS = (Role.CACHED, Role.FRESH, Role.HELD, Role.STALE)
 
 
-def find_inode(snapshot: Snapshot, file: str) -> int:
-    """Return the number of the inode that bears the name, or -1: inodes do not survive a kexec, names do."""
-    used = np.flatnonzero(snapshot.arrays["inode"]["used"]).tolist()
-    return next((ino for ino in used if name_of(snapshot, ino) == file), -1)
-
-
-def find_kho(snapshot: Snapshot, file: str) -> int:
-    """Return the address of the file's KHO inode, 0 for none; it is there before the file is open again."""
-    ino = find_inode(snapshot, file)
-    kho = int(snapshot.arrays["inode"]["kho"][ino]) if ino >= 0 else kho_inodes(snapshot).get(file, 0)
-    return (
-        kho if 0 <= kho <= snapshot.config.frames * snapshot.config.page_size - snapshot.config.kho_inode_bytes else 0
-    )
-
-
-def name_of(snapshot: Snapshot, ino: int) -> str:
-    """Return an inode's name as text."""
-    return bytes(snapshot.arrays["name"][ino]).rstrip(b"\0").decode("utf-8", "replace")
-
-
 def picture(snapshot: Snapshot, file: str) -> Picture:
     """Return the rows that are drawn of `snapshot`, seen from the file called `file` ("" for none).
 
     role holds bit poison flags refs maps: int64[frames]; cache blocks verdict: int64[file_pages];
     sizes: int64[6] in the order of `SIZES`; bytes: int64[frames * page_size], zero in frames of others.
     """
-    ino, kho, page = find_inode(snapshot, file), find_kho(snapshot, file), snapshot.arrays["page"]
-    flags = _folio_flags(snapshot)
+    return _picture(snapshot, file, None)
+
+
+def pictures(snapshots: Iterable[Snapshot], file: str) -> Iterator[Picture]:
+    """The picture of each moment of a run; rows in which no frame changed are the same objects as before."""
+    last: Seen | None = None
+    for snapshot in opened(snapshots):
+        drawn = _picture(snapshot, file, last)
+        last = Seen(snapshot.pieces, _fixed(snapshot) if snapshot.pieces else (), drawn)
+        yield drawn
+
+
+def _picture(snapshot: Snapshot, file: str, last: Seen | None) -> Picture:
+    ino, kho = find_inode(snapshot, file), find_kho(snapshot, file)
     cache, blocks = _cache(snapshot, ino), _blocks(snapshot, kho)
-    role = _roles(snapshot, cache, blocks, flags)
+    pfn = _suspects(snapshot, cache, blocks, last)
+    page, phys = snapshot.arrays["page"][pfn], snapshot.arrays["phys"]
+    put = partial(_put, last, pfn)
+    flags = put("flags", _folio_flags(snapshot, page, pfn))
+    role = put("role", _roles(snapshot, cache, blocks, flags, pfn))
     nblocks = -1 if _lost(snapshot) else snapshot.config.nblocks if kho else 0
     return {
         "role": role,
-        "holds": _holds(snapshot.config.frames, cache, blocks),
-        "bit": snapshot.bits.astype(np.int64),
-        "poison": _poison(snapshot.arrays["phys"], role),
+        "holds": put("holds", _holds(snapshot.config.frames, cache, blocks)[pfn]),
+        "bit": put("bit", snapshot.bits[pfn].astype(np.int64)),
+        "poison": put("poison", _poison(phys[pfn], role[pfn])),
         "flags": flags,
-        "refs": page["refcount"].astype(np.int64),
-        "maps": page["mapcount"].astype(np.int64),
+        "refs": put("refs", page["refcount"].astype(np.int64)),
+        "maps": put("maps", page["mapcount"].astype(np.int64)),
         "cache": cache,
         "blocks": blocks,
         "verdict": _verdicts(cache, blocks, role, nblocks),
         "sizes": _sizes(snapshot, ino, kho),
-        "bytes": _bytes(snapshot.arrays["phys"], role, _lost(snapshot)),
+        "bytes": _bytes(phys, role, _lost(snapshot)),
     }
+
+
+def _put(last: Seen | None, pfn: Row, name: str, found: Row) -> Row:
+    """The row of that name with what was found of the frames `pfn`; the row drawn before, if that says the same."""
+    if last is None:
+        return found
+    row = last.drawn[name]
+    if not np.array_equal(row[pfn], found):
+        row = row.copy()
+        row[pfn] = found
+    return row
+
+
+def _suspects(snapshot: Snapshot, cache: Row, blocks: Row, last: Seen | None) -> Row:
+    """The frames that can look other than they did: all of them, unless the machine is large and goes on."""
+    if last is None or not snapshot.pieces or _fixed(snapshot) != last.fixed:
+        return np.arange(snapshot.config.frames)
+    drawn, page, head = last.drawn, snapshot.changed("page", last.pieces), snapshot.arrays["page"]["head"]
+    found = snapshot.changed("phys", last.pieces) | page | ((head >= 0) & page[head]) | (snapshot.bits != drawn["bit"])
+    for row in (cache, blocks, drawn["cache"], drawn["blocks"]):
+        found[row[(row >= 0) & (row < found.size)]] = True
+    return np.flatnonzero(found)
+
+
+def _fixed(snapshot: Snapshot) -> tuple[object, ...]:
+    """What decides of whole ranges of frames whose they are."""
+    places = snapshot.kernel_start, snapshot.scratch_start, snapshot.bitmap_phys, snapshot.fdt_phys
+    return snapshot.boots, *places, *kho_inodes(snapshot).items()
 
 
 def _lost(snapshot: Snapshot) -> bool:
@@ -110,11 +146,10 @@ def _lost(snapshot: Snapshot) -> bool:
     return snapshot.boots > 1 and not snapshot.fdt_phys
 
 
-def _folio_flags(snapshot: Snapshot) -> Row:
-    """The flags of each frame; a large folio keeps them in its head."""
-    page = snapshot.arrays["page"]
-    head = np.where(page["head"] >= 0, page["head"], np.arange(page.size))
-    return np.array(page["flags"][head], np.int64)
+def _folio_flags(snapshot: Snapshot, page: NDArray[Any], pfn: Row) -> Row:
+    """The flags of each frame of `pfn`, whose rows are `page`; a large folio keeps them in its head."""
+    head = np.where(page["head"] >= 0, page["head"], pfn)
+    return np.array(snapshot.arrays["page"]["flags"][head], np.int64)
 
 
 def _cache(snapshot: Snapshot, ino: int) -> Row:
@@ -136,9 +171,10 @@ def _blocks(snapshot: Snapshot, kho: int) -> Row:
     return out
 
 
-def _roles(snapshot: Snapshot, cache: Row, blocks: Row, flags: Row) -> Row:
-    """The owner of each frame, seen from this file: other files' are OTHER, wrongly named ones STALE."""
-    role = owners(snapshot)
+def _roles(snapshot: Snapshot, cache: Row, blocks: Row, flags: Row, frames: Row) -> Row:
+    """The owner of each of `frames`, seen from this file: other files' are OTHER, wrongly named ones STALE."""
+    role = np.full(flags.size, -1, np.int64)
+    role[frames] = owners(snapshot, frames)
     cached = role == Role.CACHED
     role[cached] = Role.OTHER
     mine = cache[cache >= 0]
@@ -149,7 +185,7 @@ def _roles(snapshot: Snapshot, cache: Row, blocks: Row, flags: Row) -> Row:
             role[pfn] = Role.HELD  # allocated, or tied to this page already, and not in the cache yet
         elif role[pfn] != Role.HELD and cache[index] != pfn:
             role[pfn] = Role.STALE
-    return role
+    return role[frames]
 
 
 def _holds(frames: int, cache: Row, blocks: Row) -> Row:

@@ -38,10 +38,11 @@ def change(before: Row, after: Row) -> list[int]:
 
     A run may span cells that held its value already, so that one kexec empties a page cache in one run.
     """
-    cells = np.flatnonzero(before != after)
+    cells = np.flatnonzero(before != after) if before is not after else before[:0]
     if not cells.size:
         return []
-    run = np.concatenate(([0], np.cumsum(after[1:] != after[:-1])))[cells]
+    span = after[cells[0] : cells[-1] + 1]
+    run = np.concatenate(([0], np.cumsum(span[1:] != span[:-1])))[cells - cells[0]]
     opens = np.concatenate(([True], run[1:] != run[:-1]))
     closes = np.concatenate((run[1:] != run[:-1], [True]))
     first, last = cells[opens], cells[closes]

@@ -15,7 +15,7 @@ from khosim.run.history import History, Moment
 
 __all__ = ["Sources", "Stack", "describe", "kernel_codes", "kernel_stack", "lines_of", "sources"]
 
-KERNEL = re.compile(r"^\s*Kernel:\s*(.+?)\s*$", re.MULTILINE)
+KERNEL = re.compile(r"^\s*Kernel:\s*([\w./-]+\.[chS]), (\w+)\(\)", re.MULTILINE)
 ROOT = Path(__file__).parents[1]
 DRIVERS = ("run/", "user/", "scenarios/")
 
@@ -45,18 +45,20 @@ def _file(code: CodeType, file: str) -> str:
 
 
 def describe(code: CodeType, file: str) -> dict[str, Any]:
-    """Return one function of the model: name, file, first line, Linux's name for it, and the key of its source.
+    """Return one function of the model: name, file, first line, where Linux has it, and the key of its source.
 
-    `file` is the name to show. The key is "" where no source can be found, as for a function that was never in a
-    file or a cell.
+    `file` is the name to show. Where Linux has it is a file, `mm/shmem.c`, or, if the function has another name
+    there, `mm/page_alloc.c, __alloc_pages`; "" for a stand-in. The key is "" where no source can be found, as for a
+    function that was never in a file or a cell.
     """
     node, pieces = _found(code)
-    kernel = KERNEL.search(ast.get_docstring(node) or "") if node else None
+    linux = KERNEL.search(ast.get_docstring(node) or "") if node else None
+    place, name = linux.groups() if linux else ("", code.co_name)
     return {
         "name": code.co_name,
         "file": file,
         "line": node.lineno if node else code.co_firstlineno,
-        "kernel": kernel.group(1).rstrip(".") if kernel else "",
+        "kernel": place if name == code.co_name else f"{place}, {name}",
         "source": _key(pieces) if pieces else "",
     }
 
@@ -85,8 +87,8 @@ def _found(code: CodeType) -> tuple[Function | None, Pieces]:
 
 
 def _key(pieces: Pieces) -> str:
-    """12 hex digits of BLAKE2b over line numbers and text: the same source has the same key everywhere."""
-    return blake2b(repr(pieces).encode(), digest_size=6).hexdigest()
+    """8 hex digits of BLAKE2b over line numbers and text: the same source has the same key everywhere."""
+    return blake2b(repr(pieces).encode(), digest_size=4).hexdigest()
 
 
 @lru_cache(maxsize=64)

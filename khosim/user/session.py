@@ -140,9 +140,9 @@ class Session:
         if self.history is not None:
             self.history.failure = failure
 
-    def record(self, title: str) -> History:
-        """Record from now on, until `stop`."""
-        base = Snapshot(self.machine)
+    def record(self, title: str, base: Snapshot | None = None) -> History:
+        """Record from now on, until `stop`; `base` is a snapshot of the machine as it is, if there is one."""
+        base = base or Snapshot(self.machine)
         program = self.program = []
         history = History(title, lambda past, choices: self._again(base, program, past, choices))
         history.note(base, None, "cpu0", None, None)
@@ -158,7 +158,7 @@ class Session:
     def _again(self, base: Snapshot, program: list[dict[str, list[Request]]], past: History,
                choices: list[Choice]) -> History:  # fmt: skip
         other = Session.at(base, self.variants, self.make)
-        history = other.record(past.title)
+        history = other.record(past.title, base)
         following = iter(choices)
         try:
             for tasks in program:
@@ -179,7 +179,8 @@ class Session:
     def _note(self, run: Run, task: str, step: Step) -> None:
         if self.history is not None:
             self._synchronise(run)
-            self.history.note(Snapshot(self.machine), run, task, step, self._current[task])
+            last = self.history.moments[-1].snapshot
+            self.history.note(Snapshot(self.machine, last), run, task, step, self._current[task])
 
     def _synchronise(self, run: Run) -> None:
         """Carry the run's choices over to the history."""

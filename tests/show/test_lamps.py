@@ -35,7 +35,7 @@ def test_what_is_broken_only_within_a_call_is_not_told():
 
 def test_what_is_broken_within_a_call_is_pending():
     trace = recorded(lambda m, fd: m.os.pwrite(fd, b"x", 0), lambda m, fd: m.os.ftruncate(fd, 64))
-    found = rails(trace)
+    found = list(rails(trace))
     for moment, rail in zip(trace, found, strict=True):
         broken = {words.split(":")[0] for words in violations(moment.snapshot)}
         assert broken == {words.split(":")[0] for words in rail.bad} | set(rail.pending)
@@ -53,7 +53,7 @@ def test_another_cpu_that_returns_does_not_end_the_wait():
         history = interrupted(program, alone)
         write, read = history.calls
         assert read.last < write.last
-        waited += bool(rails(history)[read.last].pending)
+        waited += bool(list(rails(history))[read.last].pending)
         assert not any(lamps(history))
     assert waited
 

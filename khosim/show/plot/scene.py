@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from khosim.run.history import History
 from khosim.show.frame import file_of
 from khosim.show.lamps import rails
-from khosim.show.owners import Role, kho_inodes
+from khosim.show.owners import Role, kho_inodes, name_of
 from khosim.show.palette import Palette, palette, soft
-from khosim.show.picture import Picture, Verdict, name_of, picture
+from khosim.show.picture import Picture, Verdict, picture
 from khosim.show.runs import Row
 from khosim.state.snapshot import Snapshot
 
@@ -47,7 +47,7 @@ def scene(of: Snapshot | History, t: int | None, file: str | None, *, dark: bool
     snapshot, name = of.seek(at), file_of(of) if file is None else file
     drawn, at = picture(snapshot, name), at % len(of)
     if np.isin(drawn["verdict"], WRONG).any() or (drawn["role"] == Role.STALE).any():
-        rail = rails(of)[at]
+        rail = list(rails(of))[at]
         colours = soft(colours) if rail.pending and not rail.bad else colours
     return Scene(snapshot, name, drawn, f" after step {at}" if at else " before the first step", colours)
 

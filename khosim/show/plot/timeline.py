@@ -99,7 +99,7 @@ def timeline(ax: Axes, of: History, t: int | None = None, *, file: str | None = 
     if t is not None:
         of.seek(t)
         t %= len(of)
-    lamps = rails(of)
+    lamps = list(rails(of))
     wrong, found = violations(lamps), lives(of, file_of(of) if file is None else file, lamps)
     run = _Run(of, found, palette(dark=dark), ax)
     run.calls()
