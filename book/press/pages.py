@@ -40,8 +40,8 @@ class _Reader(HTMLParser):
             self.page.figures[has["id"]] = int(has["data-steps"])
         if tag == "a" and "href" in has:
             self.page.links.append(has["href"])
-        if LOADS.get(tag) in has:
-            self.page.loads.append(has[LOADS[tag]])
+        if (source := has.get(LOADS.get(tag, ""), "")) and not source.startswith("data:"):  # a picture in its own words
+            self.page.loads.append(source)
         if tag == "link" and LOADING_LINKS & set(has.get("rel", "").split()):
             self.page.loads.append(has["href"])
 

@@ -17,7 +17,7 @@ def folder(tmp_path):
 
 def test_a_good_book_has_no_fault(folder):
     links = '<a href="#a@3">3</a> <a href="b.html#top">b</a> <a href="https://kernel.org">k</a> <a href="#">up</a>'
-    links += '<script src="s.js?v=1"></script>'
+    links += '<script src="s.js?v=1"></script><img src="data:image/png;base64,iVBORw0KGgo=">'
     assert list(faults(folder(a_html=FIGURE + links, b_html='<p id="top">', s_js=""))) == []
 
 
