@@ -224,3 +224,63 @@ def test_both_futures_leave_together(page, parted):
     page.emulate_media(media="print")
     page.wait_for_selector(".paper svg")
     assert page.locator(".paper svg.strip").count() == 2
+
+
+def test_the_sentence_is_read_except_while_it_plays(page):
+    live = ".say [role=status]"
+    assert page.get_attribute(live, "aria-live") == "polite"
+    assert page.get_attribute(live, "aria-atomic") == "true"
+    page.evaluate("window.setTimeout = () => 0")  # play, and stay
+    page.click("[data-act=play]")
+    assert page.get_attribute(live, "aria-live") == "off"
+    page.click("[data-act=play]")
+    assert page.get_attribute(live, "aria-live") == "polite"
+
+
+def test_a_call_label_that_does_not_fit_is_dropped_and_none_is_cut(page):
+    over = """[...document.querySelectorAll(".tl text.call-t")].filter((label) => label.textContent).filter((label) => {
+        const box = label.getBoundingClientRect(), middle = (box.top + box.bottom) / 2;
+        const calls = [...document.querySelectorAll(".tl rect.call")].map((rect) => rect.getBoundingClientRect());
+        return !calls.some((r) => r.left <= box.left && box.right <= r.right && r.top <= middle && middle <= r.bottom);
+    }).map((label) => label.textContent)"""
+    calls = [text for _, text, *_ in page.evaluate("model.get('document').calls")]
+    for width in (358, 736, 900):
+        page.set_viewport_size({"width": width + 32, "height": 900})
+        page.wait_for_selector(f"svg.tl[width='{width}']")
+        for step in (0, 12, 40):
+            at(page, step)
+            assert page.evaluate(over) == []
+            names = page.evaluate("[...document.querySelectorAll('.tl text.call-t')].map((e) => e.textContent)")
+            assert set(names) <= {"", *calls, *(text.split("(")[0] for text in calls)}
+
+
+def test_lamps_stand_in_two_columns_and_a_long_name_widens_none(page):
+    names = page.evaluate("model.get('document').invariants.map(([name]) => name)")
+    assert max(len(name) for name in names) > 14
+    lamps = page.locator(".lamps li")
+    lefts = [round(lamps.nth(k).bounding_box()["x"]) for k in range(lamps.count())]
+    assert len(set(lefts)) == 2
+    assert all(lamps.nth(k).bounding_box()["height"] <= 18 for k in range(lamps.count()))
+
+
+@pytest.mark.parametrize("step", [12, 43])
+def test_forced_colours_keep_every_mark(page, step):
+    at(page, step)
+    page.emulate_media(forced_colors="active")
+    lost = """(() => {
+        const paper = getComputedStyle(document.querySelector(".kho")).backgroundColor;
+        const seen = (e) => ["fill", "stroke"].some((name) => !["none", paper].includes(getComputedStyle(e)[name]));
+        const shapes = document.querySelectorAll(".fig [data-cell^=frame] > :is(rect, path):first-child, .tl .call");
+        return [shapes.length, [...shapes].filter((e) => !seen(e)).length];
+    })()"""
+    shapes, unseen = page.evaluate(lost)
+    assert shapes > 64
+    assert unseen == 0
+
+
+def test_reduced_motion_has_no_transitions(page):
+    moves = "(e) => getComputedStyle(e).transitionDuration !== '0s'"
+    moving = f"[...document.querySelectorAll('.kho *')].filter({moves}).length"
+    assert page.evaluate(moving) == 0
+    page.emulate_media(reduced_motion="no-preference")
+    assert page.evaluate(moving) > 0

@@ -22,6 +22,17 @@ ATTRS = """(text) => {
 }"""
 
 
+# How the title is drawn in the file itself: where it starts, and how strong its first word is.
+DRAWN = """(text) => {
+    const holder = document.body.appendChild(document.createElement("div"));
+    holder.innerHTML = text;
+    const title = [...holder.querySelectorAll("svg > text")].find((node) => node.textContent.startsWith("pages"));
+    const out = [getComputedStyle(title).textAnchor, getComputedStyle(title.firstChild).fontWeight];
+    holder.remove();
+    return out;
+}"""
+
+
 def t(page):
     return int(page.get_attribute(".kho", "data-t"))
 
@@ -57,6 +68,7 @@ def test_a_step_as_svg_stands_alone_in_the_current_theme(page, scheme):
     assert ground == {"light": "rgb(255, 255, 255)", "dark": "rgb(19, 20, 22)"}[scheme]
     assert not any(word in text for word in ("class=", "var(", "data-cell", "tabindex", "<style", "href"))
     assert page.evaluate(IMAGE, text) == size
+    assert page.evaluate(DRAWN, text) == ["start", "700"]
     assert page.locator(".kho > svg").count() == 0
 
 
@@ -67,9 +79,10 @@ def test_a_step_as_png_is_twice_as_large_and_looks_like_the_figure(page):
     name, data = saved(page, "PNG")
     assert name == "pages-that-survive-34.png"
     drawn = image.open(io.BytesIO(data)).convert("RGB")
-    assert drawn.size[0] == 2 * 568
+    assert drawn.size[0] == 2 * (568 + 2 * 12)
     colours = {colour for n, colour in drawn.getcolors(1 << 24) if n > 100}
     assert {(255, 255, 255), (0x0B, 0x68, 0xAD), (0x9A, 0x56, 0x00)} <= colours
+    assert (0, 0, 0) not in colours  # what has lost its style is black
 
 
 def test_a_step_as_text_is_its_table(page):

@@ -1141,7 +1141,8 @@ function foot(story, ui) {
 /** The steps that the share panel speaks of. */
 export function sharedSteps(ui) {
   const [a, b] = [...ui.range].sort((x, y) => x - y);
-  return { this: [ui.t], pins: ui.pins, range: range(b - a + 1).map((k) => a + k) }[ui.what];
+  if (ui.what === "range") return range(b - a + 1).map((k) => a + k);
+  return ui.what === "pins" && ui.pins.length ? ui.pins : [ui.t];
 }
 
 function share(story, ui) {
@@ -1283,6 +1284,10 @@ export function view(story, ui, L) {
 
 const MINI = { width: 144, P: 9, s: 6.5, S: 11, gutter: 68, gap: 18, row: 4 }; // a small picture of 16 columns, four in a row
 
+/** The attributes of a picture with room around it. */
+const sheet = (W, H) => ({ width: W + 2 * EDGE, height: H + 2 * EDGE, viewBox: `${-EDGE} ${-EDGE} ${W + 2 * EDGE} ${H + 2 * EDGE}` });
+const EDGE = 12;
+
 /** The steps worth printing when nobody chose: the first, the first kexec, the first violation, the one in view. */
 export function telling(story, t) {
   const marks = [0, story.doc.kexecs[0], story.violations[0]?.first, t].filter((k) => k != null && k <= story.last);
@@ -1346,9 +1351,9 @@ export function strip(story, steps) {
   const texts = states.map((state) => lines(caption(story, state), width)), deep = Math.max(...texts.map((l) => l.length)) * 15;
   const pitch = tall + deep + 36, W = gutter + row * (width + gap), H = 26 + Math.ceil(steps.length / row) * pitch + 24;
   const place = (k) => [gutter + (k % row) * (width + gap), 26 + Math.floor(k / row) * pitch];
-  return h("svg", { class: "strip", width: W, height: H, viewBox: `0 0 ${W} ${H}`, role: "img", "aria-label": `${story.doc.title}: steps ${steps.join(", ")}` },
+  return h("svg", { class: "strip", ...sheet(W, H), role: "img", "aria-label": `${story.doc.title}: steps ${steps.join(", ")}` },
     h("title", {}, story.doc.title), h("desc", {}, states.map((state) => `Step ${state.t}: ${spoken(story, state)}`).join(" ")),
-    rect("sheet", 0, 0, W, H), lineText([[story.doc.title, "strong"], [`steps ${steps.join(", ")} of ${story.last}`, "quiet"]], gutter, 13),
+    rect("sheet", -EDGE, -EDGE, W + 2 * EDGE, H + 2 * EDGE), lineText([[story.doc.title, "strong"], [`steps ${steps.join(", ")} of ${story.last}`, "quiet"]], gutter, 13),
     states.map((state, k) => {
       const [x, y] = place(k), crossed = k > 0 && story.doc.kexecs.some((e) => steps[k - 1] < e && e <= state.t);
       return [k % row === 0 && [["page cache", 17], ["block list", 30], ["memory", 56 + (tall - 56) / 2]].map(([words, dy]) => h("text", { class: "gut", x: gutter - 8, y: y + dy }, words)),
@@ -1362,13 +1367,13 @@ export function strip(story, steps) {
 export function leaf(story, state, selection) {
   const L = layout(560, story), ui = { selection: selection ?? follow(story, state.t), hover: null, focus: null, tab: {}, pins: [] };
   const time = timeline({ ...story, other: null }, state, L, resolve(state, ui.selection), ui), drawn = figure(story, state, L, ui), G = L.G;
-  const words = [...lines([[`${state.cpu} ${state.t}`, "now"], [spoken(story, state), "strong"]], 520),
+  const words = [...lines([[state.cpu, "now"], [spoken(story, state), "strong"]], 520),
     ...state.bad.flatMap((v) => lines([[`Violated: ${nameOf(v).toLowerCase()}.`, "bad"], [detailOf(v), ""]], 560))];
   const y = 24 + +time.attrs.height + 20, top = y + words.length * 18, H = top + +drawn.attrs.height + 30;
   const nested = (node, at) => h("svg", { class: node.attrs.class, x: 0, y: at, width: node.attrs.width, height: node.attrs.height, viewBox: node.attrs.viewBox }, node.kids);
-  return h("svg", { class: "leaf", width: 568, height: H, viewBox: `0 0 568 ${H}`, role: "img" },
+  return h("svg", { class: "leaf", ...sheet(568, H), role: "img" },
     h("title", {}, `${story.doc.title}, step ${state.t} of ${story.last}`), h("desc", {}, [spoken(story, state), violated(state)].join(" ")),
-    rect("sheet", 0, 0, 568, H), lineText([[story.doc.title, "strong"], [`step ${state.t} of ${story.last}`, "quiet"]], G, 14),
+    rect("sheet", -EDGE, -EDGE, 568 + 2 * EDGE, H + 2 * EDGE), lineText([[story.doc.title, "strong"], [`step ${state.t} of ${story.last}`, "quiet"]], G, 14),
     nested(time, 24), words.map((line, k) => lineText(line, G, y + k * 18)), nested(drawn, top),
     h("g", { transform: `translate(${G} ${H - 20})` }, keyMarks().map(([label, marks], k) => h("g", { transform: `translate(${k * 72} 0)` }, marks, h("text", { class: "cap", x: 20, y: 12 }, label)))));
 }
@@ -1378,8 +1383,8 @@ export function together(story, trees, names, down) {
   const W = down ? Math.max(...trees.map((tree) => tree.attrs.width)) : trees.reduce((sum, tree) => sum + tree.attrs.width, 0);
   const H = 44 + (down ? trees.reduce((sum, tree) => sum + tree.attrs.height + 20, 0) : 20 + Math.max(...trees.map((tree) => tree.attrs.height)));
   let at = 0;
-  return h("svg", { class: "leaf", width: W, height: H, viewBox: `0 0 ${W} ${H}`, role: "img" },
-    h("title", {}, story.doc.title), h("desc", {}, [firstDifference(story), ...trees.flatMap((tree) => tree.kids[1].kids)].join(" ")), rect("sheet", 0, 0, W, H), lineText([[firstDifference(story), ""]], 12, 20),
+  return h("svg", { class: "leaf", ...sheet(W, H), role: "img" },
+    h("title", {}, story.doc.title), h("desc", {}, [firstDifference(story), ...trees.flatMap((tree) => tree.kids[1].kids)].join(" ")), rect("sheet", -EDGE, -EDGE, W + 2 * EDGE, H + 2 * EDGE), lineText([[firstDifference(story), ""]], 12, 20),
     trees.map((tree, k) => {
       const [x, y] = down ? [0, 44 + at] : [at, 44];
       at += down ? tree.attrs.height + 20 : tree.attrs.width;
@@ -1426,24 +1431,23 @@ export function linked(id, last, hash) {
 // What a picture keeps of the style sheet when it leaves: the rest inherits, or is geometry.
 const KEPT = ["fill", "stroke", "stroke-width", "stroke-dasharray", "stroke-linecap", "stroke-linejoin", "paint-order", "font-family", "font-size", "font-weight",
   "font-variant-numeric", "letter-spacing", "text-anchor", "text-decoration-line", "opacity"];
-const ALONE = new Set(["opacity", "text-decoration-line"]); // not inherited
 
 /** A picture as a file's text: drawn once under the figure's own styles, which are then written onto each element. */
 function standalone(root, tree) {
   const svg = create(root.ownerDocument, tree, null), win = root.ownerDocument.defaultView;
   root.append(svg);
-  const styles = (node) => { const css = win.getComputedStyle(node); return KEPT.map((name) => css.getPropertyValue(name)); };
-  const write = (node, above) => {
-    const own = styles(node);
+  const nodes = [svg, ...svg.querySelectorAll("*:not(title, desc)")], styles = new Map(nodes.map((node) => {
+    const css = win.getComputedStyle(node);
+    return [node, [css.display, ...KEPT.map((name) => css.getPropertyValue(name))]];
+  })); // all of them first: what is written to a parent would be seen by its children
+  const initial = { opacity: "1", "text-decoration-line": "none" }; // these two are not inherited
+  for (const node of nodes) {
+    const [display, ...own] = styles.get(node), above = styles.get(node.parentNode)?.slice(1) ?? [];
     for (const { name } of [...node.attributes]) if (/^(class|role|tabindex|data-|aria-)/.test(name)) node.removeAttribute(name);
-    KEPT.forEach((name, k) => { if (own[k] !== above[k]) node.setAttribute(name, own[k]); });
-    for (const kid of [...node.children]) {
-      if (win.getComputedStyle(kid).display === "none" && !["title", "desc"].includes(kid.tagName)) kid.remove();
-      else if (!["title", "desc"].includes(kid.tagName)) write(kid, KEPT.map((name, k) => (ALONE.has(name) ? (name === "opacity" ? "1" : "none") : own[k])));
-    }
-  };
-  write(svg, []);
-  svg.removeAttribute("style");
+    KEPT.forEach((name, k) => { if (own[k] !== (initial[name] ?? above[k])) node.setAttribute(name, own[k]); });
+    if (display === "none") node.setAttribute("display", "none");
+  }
+  for (const node of svg.querySelectorAll("[display=none]")) node.remove();
   svg.remove();
   return new win.XMLSerializer().serializeToString(svg);
 }
