@@ -148,6 +148,7 @@ def test_every_step_in_the_prose_is_linked_asserted_and_there(name):
     proven = {number.value for node in proofs for number in ast.walk(node) if isinstance(number, ast.Constant)}
     steps = figures(name)
     assert links
+    assert {int(step) for pair in re.findall(r"[Ss]teps? (\d+)(?: to (\d+))?", text) for step in pair if step} <= proven
     for words, figure, step in links:
         assert re.findall(r"\d+", words) in ([], [step])
         assert 0 < int(step) <= steps[figure], (words, figure)
