@@ -9,7 +9,7 @@ READY  = .venv/ready
 ## make test    prove it: lint, types, tests, every chapter        (three minutes)
 ## make book    bind the chapters into book/_build/html            (half a minute)
 ## make notebooks   run every chapter from an empty kernel and store what it says  (10 seconds)
-## make bench   measure it on this machine                         (two minutes)
+## make bench   measure it on this machine                         (seven minutes)
 ## make lock    after a change of pyproject.toml: renew uv.lock and environment.yml   (10 seconds)
 ## make clean   remove .venv and all that was built
 ##

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench import calls, conform, snapshots, steps
+from bench import calls, conform, snapshots, stepper, steps
 from bench.table import Effort, Row, say, text
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -23,6 +23,7 @@ SECTIONS: dict[str, tuple[str, Callable[[Effort], list[Row]]]] = {
     "steps": (f"steps, {steps.FRAMES} frames of 64 bytes", steps.measure),
     "snapshots": ("snapshots, frames of 64 bytes", snapshots.measure),
     "calls": (f"calls, pages of {calls.PAGE} bytes", calls.measure),
+    "stepper": ("the same memory drawn three ways, frames of 64 bytes", stepper.measure),
     "conform": ("recorded ops, replayed and compared", conform.measure),
 }
 

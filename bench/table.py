@@ -19,6 +19,7 @@ __all__ = ["PER_SECOND", "Case", "Effort", "Row", "interleave", "number", "ratio
 PER_SECOND = "/s"
 HEAD = ("measured", "median", "spread", "ratio", "to", "what bounds it")
 WHOLE, TENTHS = 100, 10
+PARTS = {"ms": 1e3, "µs": 1e6}
 
 
 class Effort(NamedTuple):
@@ -43,7 +44,8 @@ class Case(NamedTuple):
 class Row(NamedTuple):
     """One line of the table. `seconds`: per item, one number a round; none if it could not be measured here.
 
-    `unit` is `PER_SECOND`, "µs" or "bytes" (then `seconds` are bytes). `ratio` is that of the shown numbers to `to`.
+    `unit` is `PER_SECOND`, "ms", "µs" or "bytes" (then `seconds` are bytes). `ratio` is that of the shown
+    numbers to `to`.
     """
 
     name: str
@@ -58,7 +60,7 @@ class Row(NamedTuple):
         """What was measured in each round, in the row's unit."""
         if self.unit == PER_SECOND:
             return [1 / value for value in self.seconds]
-        return [value * 1e6 for value in self.seconds] if self.unit == "µs" else list(self.seconds)
+        return [value * PARTS.get(self.unit, 1) for value in self.seconds]
 
     @property
     def cells(self) -> tuple[str, ...]:

@@ -1,0 +1,202 @@
+"""A browser to measure in: from a click to what it painted, on a bare page or in JupyterLab."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from khosim.show.palette import STYLESHEET
+
+__all__ = ["CLOCK", "Clicks", "address", "chromium", "jupyterlab", "missing", "opened", "scrub", "served"]
+
+STATIC = STYLESHEET.parent
+ROOT = Path(__file__).resolve().parents[1]
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
+         "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1")  # fmt: skip
+STARTS, PATIENCE = 120, 600  # seconds that JupyterLab may take to start, and any page to do what was asked
+WARM = 2
+
+CLOCK = """
+window.paints = [];
+(() => {
+  let since = null;
+  const drawn = () => {
+    if (since === null) return;
+    const start = since, after = new MessageChannel();
+    since = null;
+    after.port1.onmessage = () => window.paints.push(performance.now() - start);
+    requestAnimationFrame(() => after.port2.postMessage(null)); // the next task comes after the frame is painted
+  };
+  addEventListener("click", (event) => { since = event.timeStamp; }, true);
+  new MutationObserver(drawn).observe(document, { subtree: true, attributes: true, attributeFilter: ["data-t"] });
+  const put = CanvasRenderingContext2D.prototype.drawImage;
+  CanvasRenderingContext2D.prototype.drawImage = function (...args) { put.apply(this, args); drawn(); };
+})();
+"""
+"""Put into every page: `paints` gets the milliseconds from a click to the first task after what it drew is painted."""
+
+SCRUB = """(seconds) => new Promise((done) => {
+  const root = document.querySelector(".kho"), last = +document.querySelector("svg.tl").getAttribute("aria-valuemax");
+  const begun = performance.now();
+  let frames = 0, t = +root.dataset.t, way = 1;
+  const next = () => {
+    const spent = performance.now() - begun;
+    if (spent >= 1000 * seconds) return done(frames / (spent / 1000));
+    if (t + way < 0 || t + way > last) way = -way;
+    model.set("t", (t += way));
+    frames++;
+    requestAnimationFrame(next);
+  };
+  requestAnimationFrame(next);
+})"""
+
+PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>bench</title><link rel="icon" href="data:,">
+<link rel="stylesheet" href="/stepper.css"></head><body><main></main><script type="module">
+import stepper from "/stepper.js";
+const traits = { ...await (await fetch("/traits.json")).json(), t: 0 }, heard = {};
+window.model = {
+  get: (name) => traits[name],
+  set: (name, value) => { traits[name] = value; for (const told of heard[`change:${name}`] ?? []) told(); },
+  save_changes() {},
+  on: (name, told) => { (heard[name] ??= []).push(told); },
+  off: (name, told) => { heard[name] = (heard[name] ?? []).filter((one) => one !== told); },
+};
+stepper.render({ model, el: document.querySelector("main") });
+requestAnimationFrame(() => setTimeout(() => { window.usable = performance.now(); }));
+</script></body></html>"""
+
+
+def missing(*modules: str) -> str:
+    """What a measurement needs and does not find here, as words; "" if all is there."""
+    found = [f"the Python package {name}" for name in ("playwright", *modules) if find_spec(name) is None]
+    if not program():
+        found.append("Chromium (package chromium)")
+    return " and ".join(found)
+
+
+def program() -> str:
+    """The path of Chromium, or ""."""
+    return next((path for name in NAMES if (path := shutil.which(name))), "")
+
+
+@contextmanager
+def chromium() -> Iterator[Any]:
+    """Run a Chromium without a window."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=program(), args=[*FLAGS])
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+def opened(browser: Any, width: int) -> Any:
+    """An empty page with `CLOCK`, without motion; it waits `PATIENCE` for what a large machine takes."""
+    page = browser.new_context(viewport={"width": width, "height": 1000}, reduced_motion="reduce").new_page()
+    page.set_default_timeout(1000 * PATIENCE)
+    page.add_init_script(CLOCK)
+    return page
+
+
+@contextmanager
+def served(traits: bytes) -> Iterator[str]:
+    """Serve a page with a stepper that shows `traits`, JSON; yields its address."""
+    files = {
+        "/": ("text/html", PAGE.encode()),
+        "/traits.json": ("application/json", traits),
+        "/stepper.js": ("text/javascript", (STATIC / "stepper.js").read_bytes()),
+        "/stepper.css": ("text/css", (STATIC / "stepper.css").read_bytes()),
+    }
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            """Answer with a file."""
+            kind, body = files[self.path]
+            self.send_response(200)
+            self.send_header("Content-Type", kind)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: Any) -> None:
+            """Say nothing."""
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+class Clicks:
+    """A button in a part of a page that was loaded with `CLOCK`, clicked with a mouse."""
+
+    def __init__(self, page: Any, part: str, button: str) -> None:
+        """Find part and button by selectors."""
+        self.page, self.part = page, page.locator(part)
+        self.button = self.part.locator(button)
+        self.button.wait_for()
+
+    def __call__(self, count: int) -> list[float]:
+        """Seconds from click to painted, of `count` clicks after `WARM` more; a stepper at its end begins again."""
+        return [self._click() for _ in range(WARM + count)][WARM:]
+
+    def _click(self) -> float:
+        if self.button.get_attribute("aria-disabled") == "true":
+            self.part.locator("svg.tl").press("Home")
+        before = self.page.evaluate("() => paints.length")
+        self.button.click()
+        self.page.wait_for_function("(n) => paints.length > n", arg=before)
+        return float(self.page.evaluate("() => paints.at(-1)")) / 1000
+
+
+def scrub(page: Any, seconds: float) -> float:
+    """Steps a second that a page draws, one in each animation frame."""
+    return float(page.evaluate(SCRUB, seconds))
+
+
+@contextmanager
+def jupyterlab(folder: Path) -> Iterator[str]:
+    """Serve what is in `folder` by JupyterLab, with nobody's settings; yields its address."""
+    (folder / "app").mkdir()
+    shutil.copy(ROOT / "tools" / "lab-overrides.json", folder / "app" / "overrides.json")
+    own = {f"JUPYTER_{name.upper()}_DIR": str(folder / name) for name in ("config", "data", "runtime")}
+    env = os.environ | own | {"PYTHONPATH": str(ROOT), "IPYTHONDIR": str(folder / "ipython")}
+    options = ["--no-browser", "--allow-root", "--ip=127.0.0.1", "--IdentityProvider.token=",
+               f"--ServerApp.root_dir={folder}", "--LabApp.extension_manager=readonly",
+               "--LabApp.expose_app_in_browser=True", f"--LabApp.app_settings_dir={folder / 'app'}",
+               f"--LabApp.user_settings_dir={folder / 'user'}",
+               f"--LabApp.workspaces_dir={folder / 'spaces'}"]  # fmt: skip
+    with (folder / "log").open("w") as log:
+        started = subprocess.Popen([sys.executable, "-m", "jupyterlab", *options], env=env, stdout=log, stderr=log)
+    try:
+        yield address(folder, started)
+    finally:
+        started.terminate()
+        started.wait(STARTS)
+
+
+def address(folder: Path, started: subprocess.Popen[bytes]) -> str:
+    """Where a JupyterLab listens, once it does. Raises `RuntimeError` with its log if it does not."""
+    ends = time.monotonic() + STARTS
+    while not (told := "".join(file.read_text() for file in folder.glob("runtime/jpserver-*.json"))).endswith("}"):
+        if started.poll() is not None or time.monotonic() > ends:
+            raise RuntimeError((folder / "log").read_text())
+        time.sleep(0.05)
+    return str(json.loads(told)["url"])
