@@ -284,3 +284,21 @@ def test_reduced_motion_has_no_transitions(page):
     assert page.evaluate(moving) == 0
     page.emulate_media(reduced_motion="no-preference")
     assert page.evaluate(moving) > 0
+
+
+def test_the_parts_of_two_futures_have_names_of_their_own(page, parted):
+    give(page, parted)
+    at(page, 40)
+    names = page.evaluate("[...document.querySelectorAll('.kho section')].map((e) => e.ariaLabel)")
+    assert len(names) == len(set(names)) == 8
+    assert {"Here, what happened", "There, what could have", "Invariants, here", "Selected, there"} <= set(names)
+
+
+def test_more_ways_on_a_phone_leave_every_button_where_it_is(phone):
+    at(phone, 34)
+    place = "[...document.querySelectorAll('.basic button, .dots3')].map((b) => [b.offsetLeft, b.offsetTop])"
+    before = phone.evaluate(place)
+    phone.click("[data-act=more]")
+    assert phone.evaluate(place) == before
+    sizes = phone.evaluate("[...document.querySelectorAll('.ways button')].map((b) => [b.offsetWidth, b.offsetHeight])")
+    assert min(min(size) for size in sizes) >= 44

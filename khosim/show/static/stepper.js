@@ -1093,7 +1093,7 @@ function crumb(story, stack, call, depth, tight) {
 /** The step as text: complete without the picture; of two futures each, and in what they differ. */
 export function twin(all, ui) {
   return h("details", { class: "twin" }, h("summary", {}, "This step as text"), ui.twin && all.map(([story, side]) => [
-    all.length > 1 && h("h4", {}, `${side === "here" ? "Here" : "There"}, ${SIDES[side]}`), twinOf(story, stateAt(story, ui.t))]),
+    all.length > 1 && h("h4", {}, SIDES[side]), twinOf(story, stateAt(story, ui.t))]),
     ui.twin && ui.differs && h("p", {}, contrastWords(ui.differs)));
 }
 
@@ -1186,7 +1186,7 @@ function help(story) {
 
 // A fork: two futures of one run. `here` is what happened, `there` what could have; up to `from` they are one.
 
-const SIDES = { here: "what happened", there: "what could have" };
+const SIDES = { here: "Here, what happened", there: "There, what could have" };
 
 /** The futures in view, as [story, side] pairs: one, or two beside each other. */
 export function futures(story, show) {
@@ -1197,12 +1197,13 @@ export function futures(story, show) {
 const stateAt = (story, t) => story.states[Math.min(t, story.last)]; // a future that has ended stays as it ended
 const endOf = (all) => Math.max(...all.map(([story]) => story.last));
 
-/** Where each control leads with one or two futures in view: to whichever comes first. */
+/** Where each control leads with one or two futures in view: to what comes first on the way, and for the ends, last. */
 export function waysIn(all, t, selection) {
-  const found = all.map(([story]) => ways(story, Math.min(t, story.last), selection)), most = (list, far) => list.reduce((a, b) => (a == null || (b != null && (far ? b > a : b < a)) ? b : a), undefined);
+  const found = all.map(([story]) => ways(story, Math.min(t, story.last), selection));
   return Object.fromEntries(Object.keys(found[0]).map((name) => {
-    const back = name.endsWith("Back"), to = found.map((way) => way[name]).filter((k) => k != null && (back ? k < t : k > t));
-    return [name, most(to, back !== (name === "endBack") || name === "end")];
+    const back = name.endsWith("Back"), farthest = name.startsWith("end"), pick = back !== farthest ? Math.max : Math.min;
+    const steps = found.map((way) => way[name]).filter((k) => k != null && (back ? k < t : k > t));
+    return [name, steps.length ? pick(...steps) : undefined];
   }));
 }
 
@@ -1250,11 +1251,21 @@ function branch(story, ui) {
 /** One future of two: its sentence, figure, invariants, selection and source, below one another. */
 function future(story, side, ui, L) {
   const state = { ...stateAt(story, ui.t), differs: ui.differs }, over = ui.t > story.last, cls = ["future", state.bad.length && "violated", state.soft && "soft"].filter(Boolean).join(" ");
-  return h("section", { class: cls, "data-side": side, "aria-label": `${side}: ${SIDES[side]}` },
-    h("h4", {}, h("b", {}, side === "here" ? "Here" : "There"), `, ${SIDES[side]}${over ? `: ended at step ${story.last}` : ""}`),
+  return h("section", { class: cls, "data-side": side, "aria-label": SIDES[side] },
+    h("h4", {}, `${SIDES[side]}${over ? `: ended at step ${story.last}` : ""}`),
     side === "there" && ui.t < ui.from ? h("div", { class: "say" }, h("p", { class: "quiet" }, h("span", {}, `As here, until step ${ui.from}.`))) : sentence(story, state, ui),
     h("div", { class: "figwrap" }, figure(story, state, L, { ...ui, focus: ui.side === side ? ui.focus : null })),
-    lamps(story, state) ?? h("section", { class: "lamps" }), why(story, state, ui), code(story, state, { ...ui, narrow: true }));
+    named(lamps(story, state), side) ?? h("div", { class: "lamps" }), named(why(story, state, ui), side), ofSide(code(story, state, { ...ui, narrow: true }), side));
+}
+
+/** A part of one future, with a name of its own. */
+const named = (node, side) => node && { ...node, attrs: { ...node.attrs, "aria-label": `${node.attrs["aria-label"]}, ${side}` } };
+const ofSide = (node, side) => ({ ...node, kids: node.kids.map((kid) => named(kid, side)) });
+
+/** What is printed in the figure's place. */
+function paper(all, ui) {
+  const steps = (story) => (ui.pins.length ? ui.pins.filter((t) => t <= story.last) : telling(story, ui.t));
+  return h("div", { class: "paper" }, all.map(([story, side]) => [all.length > 1 && h("h4", {}, SIDES[side]), steps(story).length > 0 && strip(story, steps(story))]));
 }
 
 /** The whole stepper at one moment. `L` is the figure's layout; `L.outer`, with two figures beside each other, that of all. */
@@ -1264,7 +1275,8 @@ export function view(story, ui, L) {
   const shown = { ...ui, selection: ui.selection ?? follow(lead, state.t), narrow: L.narrow, L, last: endOf(all), from: story.from, differs };
   const pick = resolve(state, shown.selection), to = waysIn(all, ui.t, shown.selection);
   const alert = all.flatMap(([s]) => s.violations.filter((v) => v.first === ui.t)).map((v) => `Violated: ${v.name}. ${detailOf(v.words)}`).join(" ");
-  const cls = ["kho", outer.narrow && "narrow", !outer.narrow && outer.W < 860 && "slim", L.tight && "tight", !two && state.bad.length && "violated", !two && state.soft && "soft", story.other && "forked", two && "two", ui.still && "still"].filter(Boolean).join(" ");
+  const cls = ["kho", outer.narrow && "narrow", !outer.narrow && outer.W < 860 && "slim", L.tight && "tight", story.other && "forked", two && "two",
+    !two && state.bad.length && "violated", !two && state.soft && "soft", ui.still && "still"].filter(Boolean).join(" ");
   return h("section", { class: cls, role: "region", "aria-label": `Stepper: ${story.doc.title}`, "data-figure": story.doc.id, "data-theme": ui.theme, "data-t": ui.t,
     ...QUIET, style: `width:${outer.W}px;--room:${outer.W}px` },
     h("div", { class: "tlwrap" }, timeline(story, state, outer, pick, ui)),
@@ -1274,7 +1286,7 @@ export function view(story, ui, L) {
       : [sentence(lead, state, ui), h("div", { class: "figwrap" }, figure(lead, { ...state, differs }, L, shown), key()),
         h("div", { class: "rail" }, lamps(lead, state), why(lead, state, shown)), code(lead, state, shown)],
     twin(all, shown), foot(story, shown),
-    ui.paper && h("div", { class: "paper" }, all.map(([s, side]) => [two && h("h4", {}, `${side === "here" ? "Here" : "There"}, ${SIDES[side]}`), strip(s, (ui.pins.length ? ui.pins : telling(s, ui.t)).filter((t) => t <= s.last))])),
+    ui.paper && paper(all, ui),
     h("div", { class: "hidden", role: "alert" }, alert));
 }
 
@@ -1339,6 +1351,10 @@ export function lines(pairs, room) {
 
 const lineText = (words, x, y) => h("text", { class: "cap", x, y }, words.map(([word, cls], k) => h("tspan", { class: cls }, (k ? " " : "") + word)));
 
+/** The key as part of a picture. */
+const keyRow = (x, y, pitch) => h("g", { transform: `translate(${x} ${y})` }, keyMarks().map(([words, marks], k) =>
+  h("g", { transform: `translate(${k * pitch} 0)` }, marks, h("text", { class: "cap", x: 20, y: 12 }, words))));
+
 /** A step's caption: number, call, what was violated first here, the sentence. */
 function caption(story, state) {
   const news = story.violations.filter((v) => v.first === state.t).map((v) => `Violated: ${v.name.toLowerCase()}.`).join(" ");
@@ -1360,7 +1376,7 @@ export function strip(story, steps) {
         miniature(story, state, x, y), texts[k].map((words, n) => lineText(words, x, y + tall + 14 + n * 15)),
         crossed && [path("kx", `M${x - gap / 2} ${y}v${tall + deep}`), rect("kx-tag", x - gap / 2 - TAG, y + tall + deep, 2 * TAG, 16, 3), text("kx-t", x - gap / 2, y + tall + deep + 12, "KEXEC")]];
     }),
-    h("g", { transform: `translate(${gutter} ${H - 18})` }, keyMarks().map(([words, marks], k) => h("g", { transform: `translate(${k * 86} 0)` }, marks, h("text", { class: "cap", x: 20, y: 12 }, words)))));
+    keyRow(gutter, H - 18, 86));
 }
 
 /** One step as one picture: timeline, sentence, figure, key; what is violated stands below the sentence. */
@@ -1375,7 +1391,7 @@ export function leaf(story, state, selection) {
     h("title", {}, `${story.doc.title}, step ${state.t} of ${story.last}`), h("desc", {}, [spoken(story, state), violated(state)].join(" ")),
     rect("sheet", -EDGE, -EDGE, 568 + 2 * EDGE, H + 2 * EDGE), lineText([[story.doc.title, "strong"], [`step ${state.t} of ${story.last}`, "quiet"]], G, 14),
     nested(time, 24), words.map((line, k) => lineText(line, G, y + k * 18)), nested(drawn, top),
-    h("g", { transform: `translate(${G} ${H - 20})` }, keyMarks().map(([label, marks], k) => h("g", { transform: `translate(${k * 72} 0)` }, marks, h("text", { class: "cap", x: 20, y: 12 }, label)))));
+    keyRow(G, H - 20, 72));
 }
 
 /** Pictures beside each other, or below one another, as one; each under the words that name it. */
@@ -1396,7 +1412,7 @@ export function together(story, trees, names, down) {
 function pictureOf(story, all, steps, selection) {
   const one = steps.length === 1, differs = story.other && differsAt(story, steps[0]);
   const trees = all.map(([s]) => (one ? leaf(s, { ...stateAt(s, steps[0]), differs }, selection) : strip(s, steps.filter((t) => t <= s.last))));
-  return trees.length > 1 ? together(story, trees, all.map(([, side]) => `${side === "here" ? "Here" : "There"}, ${SIDES[side]}`), !one) : trees[0];
+  return trees.length > 1 ? together(story, trees, all.map(([, side]) => SIDES[side]), !one) : trees[0];
 }
 
 /** A view as plain text: a table in columns, everything else a line each. */
