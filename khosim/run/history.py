@@ -111,8 +111,8 @@ class History(Sequence[Moment]):
     def fork(self, t: int, choice: Choice | str) -> History:
         """The other future: the same run up to moment `t`, then `choice`, then nobody interferes.
 
-        This history stays as it is; the new one names it as `parent` with the first differing time. Raises
-        `UsageError` where `choice` was not open.
+        This history stays as it is; the new one names it as `parent` with the first differing time, which is in its
+        title too. Raises `UsageError` where `choice` was not open.
         """
         wanted = _parse(choice)
         start, end = self._span(t)
@@ -120,6 +120,7 @@ class History(Sequence[Moment]):
             if wanted in self.points.get(at, ()) and self.choices[at] != wanted:
                 other = self._replay(self, [*self.choices[:at], wanted])
                 other.parent = (self, first_difference(self, other))
+                other.title = f"{self.title}, other future at step {other.parent[1]}"
                 return other
         open_here = ", ".join(map(str, self.alternatives(t))) or "nothing"
         moments = [str(moment.t) for moment in self.moments if self.alternatives(moment.t)]
@@ -173,7 +174,7 @@ class History(Sequence[Moment]):
 def _parse(choice: Choice | str) -> Choice:
     if isinstance(choice, Choice):
         return choice
-    task, _, answer = choice.partition("=")
+    task, _, answer = choice.partition("=") if isinstance(choice, str) else ("", "", "none")
     try:
         return Choice(task, int(answer or 0))
     except ValueError:

@@ -25,20 +25,18 @@ class Frame(NamedTuple):
 
 @dataclass(slots=True)
 class Call:
-    """One call of the program: who made it, what it was, its first and last moment, and how it ended."""
+    """One call of the program: who made it, what it was, its first and last moment, and how it ended.
+
+    `text` is the call as a reader would write it.
+    """
 
     task: str
     name: str
     args: tuple[Any, ...]
     first: int
     last: int
+    text: str
     result: Any = None
-
-    @property
-    def text(self) -> str:
-        """The call as a reader would write it; long buffers are counted, not shown."""
-        shown = [f"<{len(a)} bytes>" if isinstance(a, bytes) and len(a) > 16 else repr(a) for a in self.args]  # noqa: PLR2004
-        return f"{self.name}({', '.join(shown)})"
 
     def __repr__(self) -> str:
         """Show who called what, and when."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import Any
 
+from khosim.errors import UsageError
 from khosim.run.history import History
 from khosim.show.frame import document, states
 from khosim.show.html import fallback
+from khosim.show.owners import names_of
 from khosim.show.source import sources
 from khosim.show.text import plain, state_table, transcript
 
@@ -17,10 +19,17 @@ __all__ = ["document", "fallback", "mimebundle", "plain", "sources", "state_tabl
 def stepper(history: History, file: str | None = None, t: int | None = None) -> Any:
     """Return the widget that steps through `history`, seen from `file`, opened at `t`. Needs anywidget.
 
-    Without `t` it opens where the history says: at its `start`, else before the first step.
+    Without `t` it opens where the history says: at its `start`, else before the first step. Raises `UsageError` for
+    what is no recording, a file that never was, a `t` outside.
     """
     from khosim.show.widget import Stepper
 
+    if not hasattr(history, "moments"):
+        raise UsageError(f"stepper shows a recording, `with m.record() as trace: ...`, not a {type(history).__name__}")
+    if t is not None and (not isinstance(t, int) or not 0 <= t < len(history)):
+        raise UsageError(f"the recording has moments 0 to {len(history) - 1}, not {t!r}")
+    if file is not None and file not in (known := names_of(moment.snapshot for moment in history)):
+        raise UsageError(f"no file of the recording is named {file!r}; there are: {', '.join(known) or 'none'}")
     drawn = document(history, file)
     return Stepper(document=drawn, sources=sources(history), t=drawn.get("start", 0) if t is None else t)
 

@@ -235,6 +235,8 @@ def _machine(snapshot: Snapshot) -> Document:
 def result_words(result: object) -> str:
     """Return what a call returned as a reader sees it: a number, an errno's name, bytes; "" for the rest."""
     match result:
+        case (b"", -1):  # a store to a mapping
+            return ""
         case (bytes() as data, 0 | -1) | (bytes() as data):
             return f"{len(data)} byte{'s' * (len(data) > 1)}, which {shown_bytes(data)}" if data else "no bytes"
         case (_, int() as number) | (int() as number):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import IntEnum
 
 import numpy as np
@@ -10,11 +11,11 @@ from numpy.typing import NDArray
 from khosim.show.runs import Row
 from khosim.state.handover import HandoverError, files
 from khosim.state.mem_map import PG_BUDDY, PG_reserved
-from khosim.state.snapshot import Snapshot
+from khosim.state.snapshot import Snapshot, opened
 
 Mask = NDArray[np.bool_]
 
-__all__ = ["Mask", "Role", "find_inode", "find_kho", "kho_inodes", "name_of", "owners", "span"]
+__all__ = ["Mask", "Role", "find_inode", "find_kho", "kho_inodes", "name_of", "names_of", "owners", "span"]
 
 
 class Role(IntEnum):
@@ -99,6 +100,15 @@ def find_kho(snapshot: Snapshot, file: str) -> int:
 def name_of(snapshot: Snapshot, ino: int) -> str:
     """Return an inode's name as text."""
     return bytes(snapshot.arrays["name"][ino]).rstrip(b"\0").decode("utf-8", "replace")
+
+
+def names_of(snapshots: Iterable[Snapshot]) -> list[str]:
+    """Return the name of every file that was open or handed over at some moment, in order of appearance."""
+    found: dict[str, None] = {}
+    for snapshot in opened(snapshots):
+        used = np.flatnonzero(snapshot.arrays["inode"]["used"]).tolist()
+        found |= dict.fromkeys([*(name_of(snapshot, ino) for ino in used), *kho_inodes(snapshot)])
+    return list(found)
 
 
 def span(snapshot: Snapshot, address: int, size: int, frames: Row | None = None) -> Mask:

@@ -66,13 +66,14 @@ def describe(code: CodeType, file: str) -> dict[str, Any]:
 def sources(history: History) -> Sources:
     """Return the source of every function in a history's call stacks, by the keys in its document.
 
-    {key: {"text": [[first line, text], ...], "lit": {}}}: docstrings left out, one entry however many
-    figures show it.
+    {key: {"text": [[first line, text], ...], "lit": {line of a yield: [first, last]}}}: docstrings left out, one
+    entry however many figures show it. The lines in `lit`, as decimal strings, lead to those of the stores of which
+    the step yielded there tells.
     """
     runs = [history.parent[0], history] if history.parent else [history]
     codes = dict.fromkeys(code for run in runs for moment in run for code in kernel_codes(moment))
-    found = [pieces for code in codes if (pieces := lines_of(code))]
-    return {_key(pieces): {"text": [list(piece) for piece in pieces], "lit": {}} for pieces in found}
+    found = [(node, pieces) for code in codes for node, pieces in [_found(code)] if node]
+    return {_key(pieces): {"text": [list(piece) for piece in pieces], "lit": _lit(node)} for node, pieces in found}
 
 
 def lines_of(code: CodeType) -> Pieces:
@@ -89,6 +90,34 @@ def _found(code: CodeType) -> tuple[Function | None, Pieces]:
 def _key(pieces: Pieces) -> str:
     """8 hex digits of BLAKE2b over line numbers and text: the same source has the same key everywhere."""
     return blake2b(repr(pieces).encode(), digest_size=4).hexdigest()
+
+
+def _lit(function: Function) -> dict[str, list[int]]:
+    """For each `yield` on its own: the first and last line of the stores right before it in its block."""
+    found = {}
+    blocks = [block for node in ast.walk(function) for block in (getattr(node, "body", 0), getattr(node, "orelse", 0))]
+    for block in (block for block in blocks if isinstance(block, list)):
+        stores: list[ast.stmt] = []
+        for statement in block:
+            if _yields(statement):
+                if stores and isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Yield):
+                    found[str(statement.lineno)] = [stores[0].lineno, stores[-1].end_lineno or stores[-1].lineno]
+                stores = []
+            elif _stores(statement):
+                stores.append(statement)
+    return found
+
+
+def _yields(node: ast.AST) -> bool:
+    return any(isinstance(inner, ast.Yield | ast.YieldFrom) for inner in ast.walk(node))
+
+
+def _stores(statement: ast.stmt) -> bool:
+    """Whether a statement changes more than local names: it sets a cell or a field, or calls what may."""
+    inner = list(ast.walk(statement))
+    calls = any(isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) for node in inner)
+    places = (node for node in inner if isinstance(node, ast.Subscript | ast.Attribute))
+    return calls or any(isinstance(place.ctx, ast.Store | ast.Del) for place in places)
 
 
 @lru_cache(maxsize=64)

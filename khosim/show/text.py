@@ -188,7 +188,5 @@ def _moment(history: History, before: Moment | None, moment: Moment, broken: lis
     yield from (f"      ! violated: {words}" for words in broken)
     for call in history.calls:
         if call.last == moment.t:
-            words = result_words(call.result)
-            yield (
-                f"{who(call.task)}: {call.name} returns {words}" if words else f"{who(call.task)}: {call.name} returns"
-            )
+            name = call.text.split("(")[0].split(" = ")[0]
+            yield f"{who(call.task)}: {name} returns {result_words(call.result)}".rstrip()

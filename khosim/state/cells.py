@@ -35,9 +35,11 @@ def find_kho(m: MachineState, file: str | None = None) -> int:
 
 
 def cell_reader(m: MachineState, cell: Cell, *, pfn: int | None = None, index: int | None = None, offset: int = 0,
-                file: str | None = None, ino: int = 0) -> Reader:  # fmt: skip
+                file: str | None = None, ino: int = 0, **unknown: Any) -> Reader:  # fmt: skip
     """A function that reads one cell of any moment of this machine. Raises `UsageError` for a cell that cannot be."""
-    if cell in FLAGS:
+    for name in unknown:
+        raise UsageError(f"a cell has no {name!r}; it is named by pfn, index, offset, file, ino")
+    if isinstance(cell, str) and cell in FLAGS:
         flag, frame = FLAGS[cell], _bounded("pfn", pfn, m.frames)
         return lambda s: int(bool(s.page.flags[frame] & flag))
     if cell in ("bit", "refcount", "mapcount", "mapping", "byte"):

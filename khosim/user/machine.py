@@ -135,6 +135,8 @@ class Machine(MachineState):
     def record(self, title: str = "recording") -> Iterator[History]:
         """Record every step inside the `with`, across kexecs; the history is complete when it ends."""
         self._check_alive()
+        if not isinstance(title, str):
+            raise UsageError(f'record takes a title as text, such as "one page crosses", not {title!r}')
         if self._session.history is not None:
             raise UsageError("this machine is being recorded already; end that `with` first")
         history = self._session.record(title)

@@ -14,6 +14,7 @@ from khosim.state.machine import MachineState
 from khosim.state.snapshot import Snapshot
 from khosim.steps import Path, Step, Warn
 from khosim.user.calls import CALLS
+from khosim.user.words import written
 
 __all__ = ["Request", "Session"]
 
@@ -171,7 +172,7 @@ class Session:
         if self.history is None:
             return None
         at = self.history.steps
-        call = Call(task, name, args, at + 1, at)
+        call = Call(task, name, args, at + 1, at, written(name, args))
         self._current[task] = len(self.history.calls)
         self.history.calls.append(call)
         return call

@@ -238,7 +238,7 @@ def test_the_cause_is_the_last_change(ops, data):
 def test_why_leads_back_to_the_users_call(trace):
     """A bit, a block, a slot, a flag and three sizes, each to its step, its path and its call."""
     frame = trace.why("block", index=0).new
-    write, read = "pwrite(3, 18, <18 bytes>, 0)", "pread(3, 18, 0)"
+    write, read = "pwrite(3, 18 bytes, 0)", "pread(3, 18, 0)"
     expected = {
         ("block", "index", 0): ("shmem_alloc_kho_folio", write, "block_set"),
         ("bit", "pfn", frame): ("bitmap_set", write, "bit_set"),
@@ -253,7 +253,7 @@ def test_why_leads_back_to_the_users_call(trace):
         assert trace[cause.t].step.name == step
         assert trace[cause.t].sentence == cause.sentence
     assert trace.why("kho_i_size").call == write
-    assert trace.why("i_size").call == "memfd_create('guest', 128)"
+    assert trace.why("i_size").call == 'memfd_create("guest", MFD_KHO)'
     assert trace.why("nrpages").call == read
     early = trace.why("uptodate", trace.kexecs[0] - 1, pfn=frame)
     assert early.call == write
@@ -356,13 +356,13 @@ def test_reprs_are_short_and_hold_no_address(trace):
     long = History("t" * 300, lambda past, _choices: past)
     long.moments = trace.moments
     long.failure = KernelPanic("x")
-    call = Call("cpu0", "pwrite", (3, 16, b"0123456789abcdef" * 2, "n" * 200), 1, 2)
+    call = Call("cpu0", "pwrite", (3,), 1, 2, "n" * 200)
     cause = Cause(123456, "shmem_alloc_and_add_folio", "sentence", "memfd_create('" + "n" * 90 + "', 128)", 0, 1 << 60)
     for thing in [trace, long, call, cause, trace.why("i_size"), *trace, *trace.calls, *trace.choices]:
         assert len(repr(thing)) <= 120
         assert not re.search(r"(object|generator|function) .*at 0x", repr(thing))
     write = trace.calls[1]
-    assert repr(write) == f"Call(cpu0: pwrite(3, 18, <18 bytes>, 0), moments {write.first} to {write.last})"
+    assert repr(write) == f"Call(cpu0: pwrite(3, 18 bytes, 0), moments {write.first} to {write.last})"
     assert shorten("x" * 120) == "x" * 120
     assert shorten("x" * 121) == "x" * 117 + "..."
 
@@ -373,3 +373,27 @@ def test_without_a_way_to_draw_a_history_is_one_line(monkeypatch, trace):
     monkeypatch.setattr(History, "_transcript", None)
     assert str(trace) == repr(trace)
     assert trace._repr_mimebundle_(include=None, exclude=None) == {"text/plain": repr(trace)}
+
+
+@pytest.mark.parametrize(
+    ("ask", "words"),
+    [
+        (lambda h: h.fork("3", "cpu0=0"), "moments 0 to"),
+        (lambda h: h.fork(3, 7), "a choice is a task, or task=answer such as cpu0=-12, not 7"),
+        (lambda h: h.fork(3, None), "not None"),
+        (lambda h: h.why(9), "there is no cell 9; there are: bit, block"),
+        (lambda h: h.why(["bit"], pfn=9), "there is no cell"),
+        (lambda h: h.why("bit", pnf=9), "a cell has no 'pnf'; it is named by pfn, index, offset, file, ino"),
+        (lambda h: h.why("bit", pfn="9"), "say which one: pfn=0 to 63, not pfn='9'"),
+        (lambda h: h.why("bit", t=2.5, pfn=9), "moments 0 to"),
+    ],
+)
+def test_a_slip_is_answered_with_what_to_write(trace, ask, words):
+    with pytest.raises(UsageError, match=re.escape(words)):
+        ask(trace)
+
+
+@pytest.mark.parametrize("title", [7, None, b"bytes"])
+def test_a_title_is_text(title):
+    with pytest.raises(UsageError, match='record takes a title as text, such as "one page crosses", not'):
+        khosim.boot().record(title).__enter__()

@@ -91,3 +91,19 @@ def test_a_lamp_waits_for_the_call_to_return(page, lived):
     assert page.inner_text(".lamps .bad b") == "Violated: size mirrored"
     assert page.inner_text(".lamps .bad span") == "guest has 100 bytes, its KHO inode remembers 18."
     assert page.locator(".lamps li").count() == len(lived["document"]["invariants"])
+
+
+def block_set(page, lived):
+    give(page, lived)
+    page.evaluate("model.set('t', model.get('document').steps.findIndex((s) => s.say?.startsWith('Block 0 names')))")
+
+
+def test_the_store_is_lit_that_the_sentence_tells_of(page, lived):
+    block_set(page, lived)
+    assert "store_block(m, kho" in page.inner_text(".src .lit")
+    assert 'yield Step("block_set"' in page.inner_text(".src .told[aria-current]")
+
+
+def test_lines_are_named_by_the_file_they_are_in_and_by_what_they_model(page, lived):
+    block_set(page, lived)
+    assert page.inner_text(".where") == "khosim/kernel/shmem_kho.py \u00b7 Linux: shmem_alloc_kho_folio, mm/shmem.c"

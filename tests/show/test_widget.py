@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from khosim import show
+from khosim import UsageError, show
 from tests.show.fakes import story
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -55,6 +55,22 @@ def test_a_stepper_says_what_it_shows_without_an_address():
     widget = show.stepper(history, t=3)
     assert repr(widget) == f"Stepper('pages that survive', 45 steps, digest {history.digest})"
     assert widget.t == 3
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (lambda h: (h[0].snapshot,), "stepper shows a recording, `with m.record() as trace: ...`, not a Snapshot"),
+        (lambda _: (None,), "not a NoneType"),
+        (lambda h: (h, "gest"), "no file of the recording is named 'gest'; there are: guest"),
+        (lambda h: (h, None, "3"), "the recording has moments 0 to 45, not '3'"),
+        (lambda h: (h, None, 46), "the recording has moments 0 to 45, not 46"),
+    ],
+)
+def test_a_stepper_says_what_it_can_show(given, words):
+    pytest.importorskip("anywidget")
+    with pytest.raises(UsageError, match=re.escape(words)):
+        show.stepper(*given(story()))
 
 
 def test_a_stepper_opens_where_its_history_says():

@@ -1059,21 +1059,30 @@ export function code(story, state, ui) {
 function codeLane(story, { cpu, stack, call, now }, tight, ui) {
   const depth = now && ui.depth != null ? clamp(ui.depth, 0, stack.length - 1) : stack.length - 1;
   const hint = cpu ? "No path of the kernel is running." : story.last ? "Press Right arrow, or Step forward, to begin." : "Nothing was recorded.";
-  const spot = stack[depth], fn = spot && story.doc.functions[spot.fn], lines = fn ? sourceLines(story.sources[fn.source]?.text ?? [], spot.line) : [];
+  const spot = stack[depth], fn = spot && story.doc.functions[spot.fn], source = fn && story.sources[fn.source];
+  const top = depth === stack.length - 1, store = (top && spot && source?.lit?.[spot.line]) || null; // the lines that the sentence is about
+  const lines = fn ? sourceLines(source?.text ?? [], spot.line, store?.[0]) : [];
   const rows = range(LINES).map((k) => lines[k] ?? { n: "", text: spot || k !== (LINES - 1) / 2 ? "" : hint });
+  const kind = (n) => (store && store[0] <= n && n <= store[1] ? "lit" : n !== spot?.line ? null : store ? "told" : top ? "lit" : "lit waits");
   return h("section", { class: `cpu ${now ? "now" : ""}`, "aria-label": `Source${cpu && `, ${cpu}`}` },
-    h("h4", {}, h("b", {}, cpu), crumb(story, stack, call, depth, tight), fn && !tight && h("span", { class: "linux mono", title: fn.kernel }, fn.kernel.split(/[,;]/)[0])),
-    h("ol", { class: `src mono ${spot ? "" : "idle"}`, "aria-label": "Source lines", tabindex: ui.narrow ? 0 : null }, rows.map(({ n, text: words }) => {
-      const lit = spot && n === spot.line;
-      return h("li", { class: lit ? (depth === stack.length - 1 ? "lit" : "lit waits") : null, "aria-current": lit ? "true" : null }, h("i", {}, String(n)), h("code", {}, words));
-    })));
+    h("h4", {}, h("b", {}, cpu), crumb(story, stack, call, depth, tight)),
+    h("p", { class: "where mono", title: fn ? whereWords(fn) : null }, fn ? whereWords(fn) : "\u00a0"),
+    h("ol", { class: `src mono ${spot ? "" : "idle"}`, "aria-label": "Source lines", tabindex: ui.narrow ? 0 : null }, rows.map(({ n, text: words }) =>
+      h("li", { class: n === "" ? null : kind(n), "aria-current": spot && n === spot.line ? "true" : null }, h("i", {}, String(n)), h("code", {}, words)))));
 }
 
-/** The lines of a function, given as pieces [first line, text], around the one that runs; its head stays in view while that is near. */
-export function sourceLines(pieces, line) {
-  const all = pieces.flatMap(([first, words]) => words.split("\n").map((s, k) => ({ n: first + k, text: s })));
-  const lit = Math.max(0, all.findIndex((l) => l.n === line));
-  const from = lit < LINES - 1 ? 0 : Math.min(lit - 4, Math.max(0, all.length - LINES));
+/** Whose lines these are, and what in Linux they model. */
+function whereWords(fn) {
+  const [place, name = fn.name] = fn.kernel.split(", ");
+  const ours = fn.file.includes("/") ? `khosim/${fn.file}` : `this ${fn.file}`;
+  return place ? `${ours} \u00b7 Linux: ${name}, ${place}` : ours;
+}
+
+/** The lines of a function, given as pieces [first line, text], around the one that runs, and if there is room from line `first` on. */
+export function sourceLines(pieces, line, first = line) {
+  const all = pieces.flatMap(([start, words]) => words.split("\n").map((s, k) => ({ n: start + k, text: s })));
+  const lit = Math.max(0, all.findIndex((l) => l.n === line)), store = Math.max(0, all.findIndex((l) => l.n === first));
+  const from = lit < LINES - 1 ? 0 : Math.max(lit - LINES + 1, Math.min(store, lit - 4, all.length - LINES));
   return all.slice(from, from + LINES);
 }
 
