@@ -1,15 +1,18 @@
 import re
 import subprocess
 import sys
+from base64 import b64decode
+from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 from matplotlib.collections import PathCollection
-from matplotlib.colors import to_hex
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from nbval.plugin import get_sanitize_patterns
+from PIL import Image
 
 import khosim
 from khosim.show import plot
@@ -381,6 +384,18 @@ def test_a_plate_shows_an_image_with_its_words_and_a_text_with_its_digest(trace)
     assert bundle["text/plain"] == repr(plate)
     assert max(map(len, repr(plate).split("\n"))) <= 100
     assert plate.alt == " ".join(drawing.alt for drawing in plate.drawings)
+
+
+def test_the_image_in_a_page_is_small_and_keeps_every_flat_colour(trace):
+    plate = plot.plate(trace, plot.file, plot.memory, plot.bitmap)
+    whole, encoded = plate.png(), re.search(r"base64,([^\"]+)", plate._repr_mimebundle_()["text/html"])[1]
+    small = b64decode(encoded)
+    assert len(small) < len(whole) / 2
+    before, after = (np.asarray(Image.open(BytesIO(data)).convert("RGB")) for data in (whole, small))
+    for name in ("paper", "wash", "file", "file-wash", "kho-wash", "os", "ink"):
+        flat = (before == tuple(round(255 * part) for part in to_rgb(palette()[name]))).all(axis=2)
+        assert flat.any()
+        assert (after[flat] == before[flat]).all()
 
 
 def test_a_plate_stacks_its_drawings_without_overlap(trace):

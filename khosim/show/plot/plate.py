@@ -11,6 +11,7 @@ from textwrap import fill
 from typing import Any
 
 from matplotlib.figure import Figure
+from PIL import Image
 
 from khosim.run.history import History
 from khosim.show.palette import palette
@@ -48,9 +49,17 @@ class Plate:
 
     def _repr_mimebundle_(self, **_wishes: Any) -> dict[str, str]:
         """In Jupyter: an <img> with its alternative text, which no notebook gives a bare PNG."""
-        width, data = round(self.figure.get_figwidth() * DPI), b64encode(self.png()).decode()
+        width, data = round(self.figure.get_figwidth() * DPI), b64encode(_small(self.png())).decode()
         image = f'<img alt="{escape(self.alt)}" width="{width}" src="data:image/png;base64,{data}">'
         return {"text/plain": repr(self), "text/html": image}
+
+
+def _small(png: bytes) -> bytes:
+    """The same picture in 256 colours, a third of the bytes: flat colours stay as they are, only edges are rounded."""
+    out = BytesIO()
+    few = Image.open(BytesIO(png)).convert("RGB").quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    few.save(out, "PNG", optimize=True)
+    return out.getvalue()
 
 
 def plate(
