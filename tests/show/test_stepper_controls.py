@@ -140,6 +140,7 @@ def test_two_futures_stand_side_by_side_under_one_slider(page, parted):
     assert slider.count() == 1
     assert slider.get_attribute("aria-valuemax") == str(longest)
     assert page.locator(".tl .fork-m").count() == 1
+    assert page.locator(".futures .key").bounding_box()["height"] <= 44
     page.focus("svg.tl")
     page.keyboard.press("End")
     assert t(page) == longest
