@@ -17,10 +17,11 @@ from sphinx.config import Config  # noqa: E402
 from sphinx.highlighting import PygmentsBridge  # noqa: E402
 from sphinx.util import logging  # noqa: E402
 
-from book.press.agreement import agreement  # noqa: E402
+from book.press.card import Card  # noqa: E402
 from book.press.chapters import press  # noqa: E402
 from book.press.embed import loader  # noqa: E402
-from book.press.links import StepLinks  # noqa: E402
+from book.press.generate import appendices, names, numbers  # noqa: E402
+from book.press.links import References, StepLinks  # noqa: E402
 from book.press.mathml import visit_math, visit_math_block  # noqa: E402
 from book.press.pages import faults  # noqa: E402
 from book.press.tokens import QuietHtml, theme  # noqa: E402
@@ -37,10 +38,12 @@ project = "Pages That Survive"
 author = "The khosim authors"
 copyright = "2026 The khosim authors. Text CC BY 4.0, code MIT"  # noqa: A001 - the name is Sphinx's
 
-extensions = ["myst_nb"]
-exclude_patterns = ["_build", "press"]
-myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
+extensions = ["myst_nb", "sphinxcontrib.bibtex"]
+exclude_patterns = ["_build", "_static", "data", "press"]
+myst_enable_extensions = ["colon_fence", "deflist", "dollarmath", "fieldlist"]
 myst_heading_anchors = 3
+
+bibtex_bibfiles = ["references.bib"]
 
 html_theme = "furo"
 html_title = project
@@ -66,14 +69,15 @@ def make_pages(_app: Sphinx, _config: Config) -> None:
     for folder in (CHAPTERS, GENERATED):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
-    for chapter in press((ROOT / "notebooks").glob("*.md"), CACHE):
+    chapters = press((ROOT / "notebooks").glob("*.md"), CACHE)
+    for chapter in chapters:
         (CHAPTERS / f"{chapter.name}.ipynb").write_text(chapter.text)
         for line in chapter.wrong:
             log.warning(line)
-    text, unexplained = agreement(sorted((ROOT / "tests" / "traces").glob("*.jsonl.gz")), CACHE)
-    (GENERATED / "agreement.md").write_text(text)
-    for line in unexplained:
-        log.warning("not explained: %s", line)
+    for name, (text, wrong) in appendices(chapters, CACHE).items():
+        (GENERATED / f"{name}.md").write_text(text)
+        for line in wrong:
+            log.warning("%s: %s", name, line)
     static = GENERATED / "static"
     static.mkdir()
     shutil.copy(STEPPER / "stepper.css", static)
@@ -100,5 +104,7 @@ def setup(app: Sphinx) -> None:
     app.connect("config-inited", make_pages)
     app.connect("html-page-context", dress)
     app.connect("build-finished", check)
+    app.connect("doctree-resolved", References(names(), numbers()))
     app.add_transform(StepLinks)
+    app.add_transform(Card)
     app.add_html_math_renderer("mathml", (visit_math, None), (visit_math_block, None))

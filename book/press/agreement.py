@@ -22,5 +22,5 @@ def _replay(traces: Sequence[Path]) -> str:
     for path in traces:
         for verdict in judge_file(path):
             tally.add(verdict)
-    unexplained = [str(found) for found in tally.differences if not explain(found)]
+    unexplained = [f"not explained: {found}" for found in tally.differences if not explain(found)]
     return json.dumps([report(tally, [path.name for path in traces]), unexplained])

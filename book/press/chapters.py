@@ -3,6 +3,7 @@
 A run is kept until the chapter, the model or the recorded runs change, so that a second build is quick.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ import nbformat
 from nbclient.exceptions import CellExecutionError
 
 from book.press.embed import PressError, bind, differences, documents
+from book.press.model import BUG, elements
 from tools.chapters import execute
 
 __all__ = ["Chapter", "kept", "press"]
@@ -31,6 +33,22 @@ class Chapter:
     text: str
     wrong: list[str] = field(default_factory=list)
     documents: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def title(self) -> str:
+        """What its first heading says."""
+        found = re.search(r"^# (.+)$", self._prose(), re.MULTILINE)
+        return found[1] if found else self.name
+
+    @property
+    def names(self) -> set[str]:
+        """The elements and bugs of the patch that its text names."""
+        prose = self._prose()
+        return {*elements(prose), *BUG.findall(prose)}
+
+    def _prose(self) -> str:
+        cells = nbformat.reads(self.text, as_version=4).cells
+        return "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
 
     @property
     def functions(self) -> set[str]:

@@ -51,3 +51,22 @@ def test_every_chapter_has_figures_with_words_and_what_draws_them(pages, name):
 
 def test_a_page_without_figures_loads_no_stepper(pages):
     assert not [url for url in pages["index.html"].loads if "stepper" in url or "figures" in url]
+
+
+def test_what_a_chapter_names_is_linked(pages):
+    page = pages["notebooks/00-start-here.html"]
+    assert "../generated/coverage.html#p36" in page.links
+    assert "../glossary.html#term-PFN-bit" in page.links
+    assert "../generated/code.html#fn-shmem-alloc-kho-folio" in pages["notebooks/01-frames-bits-and-a-buddy.html"].links
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_the_table_at_a_glance_is_a_card(pages, name):
+    text = pages[f"notebooks/{name}.html"].path.read_text()
+    assert "glance" in text
+    assert "<dt>Fidelity</dt>" in text
+
+
+def test_every_element_and_every_bug_has_its_place(pages):
+    assert {f"p{n:02}" for n in range(1, 42)} <= set(pages["generated/coverage.html"].ids)
+    assert {f"b{n:02}" for n in range(1, 47)} <= set(pages["generated/catalogue.html"].ids)
