@@ -19,7 +19,7 @@ from sphinx.util import logging  # noqa: E402
 
 from book.press.card import Card  # noqa: E402
 from book.press.chapters import press  # noqa: E402
-from book.press.embed import loader  # noqa: E402
+from book.press.embed import bare, loader  # noqa: E402
 from book.press.generate import appendices, names, numbers  # noqa: E402
 from book.press.links import References, StepLinks  # noqa: E402
 from book.press.mathml import visit_math, visit_math_block  # noqa: E402
@@ -80,7 +80,7 @@ def make_pages(_app: Sphinx, _config: Config) -> None:
             log.warning("%s: %s", name, line)
     static = GENERATED / "static"
     static.mkdir()
-    shutil.copy(STEPPER / "stepper.css", static)
+    (static / "stepper.css").write_text(bare(css))
     (static / "figures.js").write_text(loader(STEPPER / "stepper.js", BOOK / "_static" / "figures.js"))
 
 

@@ -7,7 +7,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-from book.press.embed import STATE, STEPPER, VIEW, PressError, bind, differences, figure, loader, script
+from book.press.embed import STATE, STEPPER, VIEW, PressError, bare, bind, differences, figure, loader, script
 
 
 def document(name, **more):
@@ -100,8 +100,18 @@ def test_a_cell_that_says_something_else_is_found():
     assert differences(said("a"), said("a", "b")) == ["1 code cells ran, 2 are stored"]
 
 
-def test_the_loader_carries_the_module_byte_for_byte(tmp_path):
-    (tmp_path / "module.js").write_text("export default 1; // \u2013\n")
+def test_the_loader_carries_the_module(tmp_path):
+    (tmp_path / "module.js").write_text("export default 1; // \u2013\n", encoding="utf-8")
     (tmp_path / "embed.js").write_text('const PACKED = "STEPPER_MODULE";\n')
     packed = re.search(r'"(.*)"', loader(tmp_path / "module.js", tmp_path / "embed.js"))[1]
     assert gzip.decompress(base64.b64decode(packed)) == (tmp_path / "module.js").read_bytes()
+
+
+def test_comments_and_indents_stay_at_home():
+    js = "// one\n/** Two\n *  lines. */\nconst a = `x  y`; // said here\n  /* three */\n  f(a);\n"
+    assert bare(js) == "const a = `x  y`; // said here\nf(a);\n"
+
+
+def test_a_template_over_several_lines_is_refused():
+    with pytest.raises(PressError, match="several lines"):
+        bare("const a = `x\n  y`;\n")
