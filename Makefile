@@ -8,6 +8,8 @@ READY  = .venv/ready
 ## make lab     open the book in JupyterLab at its first chapter   (5 seconds; half a minute the first time)
 ## make test    prove it: lint, types, tests, every chapter        (three minutes)
 ## make book    bind the chapters into book/_build/html            (half a minute)
+## make serve   show that book in a browser on this machine       (until Ctrl-C)
+## make pdf     print that book into book/_build/pages-that-survive.pdf, with Chromium   (half a minute)
 ## make notebooks   run every chapter from an empty kernel and store what it says  (10 seconds)
 ## make bench   measure it on this machine                         (seven minutes)
 ## make lock    after a change of pyproject.toml: renew uv.lock and environment.yml   (10 seconds)
@@ -16,7 +18,7 @@ READY  = .venv/ready
 ## Each works alone on a fresh copy. More words for the program behind it go into ARGS:
 ##   make lab ARGS=--no-browser        make test ARGS='tests/test_lint.py -x'
 
-.PHONY: help lab test book notebooks bench lock clean
+.PHONY: help lab test book serve pdf notebooks bench lock clean
 help:
 	@sed -n 's/^## \{0,1\}//p' Makefile
 
@@ -39,6 +41,17 @@ book: $(READY)
 	@$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going \
 	  --doctree-dir book/_build/doctrees $(ARGS) book book/_build/html
 	@echo "The book is at book/_build/html/index.html"
+
+serve: book/_build/html/index.html
+	@echo "Serving the book. Stop it with Ctrl-C."
+	@$(BIN)/python tools/serve.py $(ARGS)
+
+pdf: book/_build/html/index.html
+	@echo "Printing the book, page by page."
+	@$(BIN)/python tools/pdf.py $(ARGS)
+
+book/_build/html/index.html:
+	@$(MAKE) --no-print-directory book
 
 notebooks: $(READY)
 	@echo "Running the chapters. Look at what changed before you keep it."
