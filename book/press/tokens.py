@@ -13,6 +13,7 @@ __all__ = ["DarkCode", "LightCode", "QuietHtml", "theme", "tokens"]
 
 CSS = Path(__file__).parents[2] / "khosim" / "show" / "static" / "stepper.css"
 RULE = re.compile(r'^\.kho(?P<dark>\[data-theme="dark"\])? \{(?P<body>[^{}]*)', re.MULTILINE)
+KIND = re.compile(r"(?P<where>.*) (?P<kind>\.\w+) \{ (?P<look>.*?) \}")
 TOKEN = re.compile(r"--([\w-]+):\s*([^;]+);")
 
 FURO = {
@@ -78,6 +79,18 @@ class QuietHtml(HtmlFormatter):
     def format_unencoded(self, tokensource: Iterable[tuple[_TokenType, str]], outfile: TextIO) -> None:
         """Write the code."""
         super().format_unencoded(self._seen(tokensource), outfile)
+
+    def get_token_style_defs(self, arg: str | None = None) -> list[str]:
+        """Return one rule for each look, where Pygments has one for each kind of word."""
+        looks: dict[tuple[str, str], list[str]] = {}
+        for rule in super().get_token_style_defs(arg):
+            if found := KIND.match(rule):
+                looks.setdefault((found["where"], found["look"]), []).append(found["kind"])
+        return [f"{where} :is({', '.join(kinds)}) {{ {look} }}" for (where, look), kinds in looks.items()]
+
+    def get_linenos_style_defs(self) -> list[str]:
+        """Return nothing: no code of the book has line numbers."""
+        return []
 
     def _seen(self, words: Iterable[tuple[_TokenType, str]]) -> Iterator[tuple[_TokenType, str]]:
         plain = self.style.style_for_token(Token)

@@ -48,3 +48,9 @@ def test_code_is_written_in_colours_of_the_stepper(style):
 def test_only_words_that_look_different_are_elements():
     html = highlight("x = f(1)  # one", PythonLexer(), QuietHtml(style=LightCode, nowrap=True))
     assert html == 'x = f(<span class="mi">1</span>)  <span class="c1"># one</span>\n'
+
+
+def test_each_look_has_one_rule():
+    rules = QuietHtml(style=LightCode).get_token_style_defs(".highlight")
+    assert len(rules) == len({rule.partition("{")[2] for rule in rules}) == 4
+    assert ".highlight :is(.k, .kc, .kd, .kn, .kp, .kr, .kt, .ow) { font-weight: bold }" in rules
