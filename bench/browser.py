@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[1]
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
          "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1")  # fmt: skip
-STARTS, PATIENCE = 120, 600  # seconds that JupyterLab may take to start, and any page to do what was asked
+STARTS, ENDS, PATIENCE = 120, 20, 600  # seconds that JupyterLab may take to start and to end, and a page to act
 WARM = 2
 
 CLOCK = """
@@ -189,7 +189,11 @@ def jupyterlab(folder: Path) -> Iterator[str]:
         yield address(folder, started)
     finally:
         started.terminate()
-        started.wait(STARTS)
+        try:
+            started.wait(ENDS)
+        except subprocess.TimeoutExpired:  # a kernel that is still starting can keep it
+            started.kill()
+            started.wait()
 
 
 def address(folder: Path, started: subprocess.Popen[bytes]) -> str:
