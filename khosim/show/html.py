@@ -11,21 +11,21 @@ from html import escape
 from khosim.run.history import History
 from khosim.show.frame import Document, file_of, states
 from khosim.show.picture import picture
-from khosim.show.text import HEAD, memory_lines, sizes_line, table_rows
+from khosim.show.text import HEAD, memory_lines, shown, sizes_line, table_rows
 
 __all__ = ["fallback"]
 
 
 def fallback(history: History, document: Document) -> str:
-    """Return the steps and the last state as HTML, complete without a figure; `document` is of it."""
-    file, end = file_of(history), len(history) - 1
-    drawn = picture(history[end].snapshot, file)
+    """Return the steps and the state `shown` as HTML, complete without a figure; `document` is of it."""
+    file, end, t = file_of(history), len(history) - 1, shown(history)
+    drawn = picture(history[t].snapshot, file)
     words = ([sizes_line(drawn, file)] if file else []) + memory_lines(drawn)
     state = _table(HEAD, table_rows(drawn)) + "".join(f"\n<p>{escape(line)}</p>" for line in words)
     return "\n".join([
         f"<p><strong>{escape(history.title)}</strong>: {end} steps, digest <code>{history.digest}</code></p>",
         _details("Every step", _table(("step", "who", "what happens"), _steps(document))),
-        _details(f"After step {end}", state),
+        _details(f"After step {t}", state),
     ])  # fmt: skip
 
 

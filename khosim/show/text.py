@@ -18,7 +18,7 @@ from khosim.state.mem_map import PG_NAMES, PG_dirty, PG_uptodate
 from khosim.state.snapshot import Snapshot
 
 __all__ = [
-    "HEAD", "ROLE_WORDS", "VERDICT_WORDS", "memory_lines", "plain", "sizes_line", "state_table", "table_rows",
+    "HEAD", "ROLE_WORDS", "VERDICT_WORDS", "memory_lines", "plain", "shown", "sizes_line", "state_table", "table_rows",
     "transcript",
 ]  # fmt: skip
 
@@ -67,16 +67,21 @@ def transcript(history: History) -> str:
     return "\n".join(lines) + "\n"
 
 
+def shown(history: History) -> int:
+    """Return the step that a figure's text shows: the one it opens at, if it says so, else the last."""
+    return int(getattr(history, "start", 0)) or len(history) - 1
+
+
 def plain(history: History) -> str:
-    """Return the figure's text/plain: title, steps, digest of all moments, and the last state as a table.
+    """Return the figure's text/plain: title, steps, digest of all moments, and the state `shown` as a table.
 
     Whatever bit, block, flag or size differs at any step, the digest differs, so a stored output catches it.
     """
-    last = history[len(history) - 1]
-    end = [f"violated: {words}" for words in lamps(history)[-1]] + [failure(history)] * bool(failure(history))
-    return "\n".join([
-        *_wrapped([_headline(history)]), state_table(last.snapshot, file_of(history) or None), *_wrapped(end),
-    ])  # fmt: skip
+    t = shown(history)
+    end = [f"violated: {words}" for words in lamps(history)[t]] + [failure(history)] * bool(failure(history))
+    where = [f"after step {t}:"] * (t < len(history) - 1)
+    table = state_table(history[t].snapshot, file_of(history) or None)
+    return "\n".join([*_wrapped([_headline(history)]), *where, table, *_wrapped(end)])
 
 
 def state_table(snapshot: Snapshot, file: str | None = None) -> str:

@@ -35,6 +35,14 @@ def test_plain_text_ends_with_the_state_of_the_last_step():
     assert "violated: No stale block: Block 5 names a free frame." in text
 
 
+def test_plain_text_shows_the_step_at_which_a_figure_opens():
+    history = story()
+    history.start = 7
+    assert state_table(history[7].snapshot, "guest") in plain(history)
+    assert "after step 7:" in plain(history)
+    assert state_table(history[45].snapshot, "guest") not in plain(history)
+
+
 def test_plain_text_changes_with_one_bit_of_one_early_moment():
     history, other = story(), story()
     early = other.moments[7].snapshot

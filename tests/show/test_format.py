@@ -1,0 +1,48 @@
+"""The page on the recording's format says what is written."""
+
+import json
+import re
+from pathlib import Path
+
+import khosim
+from khosim.show.frame import SCHEMA, document, states
+from khosim.show.picture import PLANES
+
+PAGE = (Path(__file__).parents[2] / "book" / "format.md").read_text()
+TABLES = [re.findall(r"^\| `(\w+)` \|", part, re.MULTILINE) for part in PAGE.split("|---|---|")[1:]]
+
+
+def forked():
+    machine = khosim.boot(frames=64, page_size=64)
+    with machine.record("a fork") as trace:
+        fd = machine.os.memfd_create("guest", khosim.MFD_KHO)
+        machine.os.pwrite(fd, b"hello", 0)
+        machine = machine.kexec()
+        fd = machine.os.memfd_create("guest", khosim.MFD_KHO)
+        machine.os.pread(fd, 5, 0)
+    t = next(moment.t for moment in trace if trace.alternatives(moment.t))
+    fork = trace.fork(t, trace.alternatives(t)[0])
+    fork.start = 1
+    return document(fork)
+
+
+def test_the_page_names_every_key():
+    doc = forked()
+    document_keys, step_keys = TABLES
+    assert set(document_keys) == set(doc)
+    assert {key for step in doc["steps"] for key in step} <= set(step_keys) == {
+        "d", "say", "cpu", "stack", "bad", "pending", "warn",
+    }  # fmt: skip
+    nested = [*doc["machine"], *doc["functions"][0], *doc["other"], *(name for name, _ in doc["planes"])]
+    assert [key for key in nested if f"`{key}`" not in PAGE] == []
+    assert f"`{SCHEMA}`" in PAGE
+
+
+def test_the_example_can_be_read():
+    doc = json.loads(re.search(r"```json\n(.*?)```", PAGE, re.DOTALL).group(1))
+    assert set(doc) == set(TABLES[0]) - {"start", "other"}
+    assert [name for name, _ in doc["planes"]] == list(PLANES)
+    before, taken, listed = states(doc)
+    assert before.planes["role"].tolist() == [1, 1, 0, 0, 0, 0, 0, 0]
+    assert (taken.planes["role"][5], taken.stack) == (10, (("alloc_pages", "kernel/page_alloc.py", 42),))
+    assert (listed.planes["blocks"].tolist(), listed.cpu, listed.stack) == ([5, -1, -1, -1], "CPU 0", ())
