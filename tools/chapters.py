@@ -30,6 +30,7 @@ def execute(source: Path) -> NotebookNode:
         cell.id = f"c{number:02}"
     client = NotebookClient(
         book, resources={"metadata": {"path": source.parent}}, record_timing=False, store_widget_state=True, timeout=60,
+        coalesce_streams=True,  # what one cell prints may arrive in pieces, as luck has it
         extra_arguments=["--IPKernelApp.log_level=ERROR"],  # it warns at each start that its sockets are local TCP
     )  # fmt: skip
     known = os.environ.get("PYTHONPATH")
