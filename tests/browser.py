@@ -40,8 +40,11 @@ def served(files):
 
 
 @contextmanager
-def opened(browser, address, width=800, selector=".kho", **options):
-    """A page of `address`. Any console message fails the test; so does any request elsewhere, and it is refused."""
+def opened(browser, address, width=800, selector=".kho", quiet=(), **options):
+    """A page of `address`. A console message fails the test, but for the quiet kinds; so does any request elsewhere.
+
+    Such a request is refused and counted, from a page, a frame or a worker; so is a socket.
+    """
     context = browser.new_context(viewport={"width": width, "height": 900}, reduced_motion="reduce", **options)
     said, refused = [], []
 
@@ -52,29 +55,35 @@ def opened(browser, address, width=800, selector=".kho", **options):
     home = address if address.startswith("file:") else "/".join(address.split("/")[:3])
     context.route(re.compile(f"^(?!{re.escape(home)}|data:|blob:)"), refuse)
     page = context.new_page()
-    page.on("console", lambda message: said.append(message.text))
+    page.on("console", lambda message: message.type in quiet or said.append(message.text))
     page.on("pageerror", lambda error: said.append(str(error)))
-    page.on("websocket", lambda socket: refused.append(socket.url))
+    page.on("websocket", lambda socket: socket.url.startswith(home.replace("http", "ws")) or refused.append(socket.url))
     try:
         page.goto(address)
         page.wait_for_selector(selector)
         yield page
     finally:
         context.close()
-    assert (said, refused) == ([], [])
+    assert (said, refused) == ([], []), f"said {said}, asked {refused}"
 
 
-def t(page):
-    return int(page.get_attribute(".kho", "data-t"))
+def t(place):
+    """The step in view. A place is a page, or a locator of what holds one stepper."""
+    return int(place.locator(".kho").get_attribute("data-t"))
 
 
-def shown(page):
-    """The stepper's whole DOM as text; attributes have no order."""
-    return page.evaluate("""(function told(node) {
+def shown(place):
+    """The stepper's whole DOM as text, with the pixels of a canvas; attributes have no order.
+
+    The class `still` is no part of it: it holds transitions back while things are resized or dragged.
+    """
+    words = place.locator(".kho").evaluate("""function told(node) {
         if (node.nodeType === 3) return node.data;
         const attrs = [...node.attributes].map((a) => `${a.name}=${a.value}`).sort().join(" ");
-        return `<${node.nodeName} ${attrs}>${[...node.childNodes].map(told).join("")}</>`;
-    })(document.querySelector(".kho"))""")
+        const pixels = node.nodeName === "CANVAS" ? node.toDataURL() : "";
+        return `<${node.nodeName} ${attrs}>${pixels}${[...node.childNodes].map(told).join("")}</>`;
+    }""")
+    return words.replace(" still ", " ", 1)
 
 
 def press(page, *keys):
@@ -82,5 +91,5 @@ def press(page, *keys):
         page.keyboard.press(key)
 
 
-def focus(page):
-    page.focus("svg.tl")
+def focus(place):
+    place.locator("svg.tl").focus()

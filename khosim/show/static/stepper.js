@@ -658,7 +658,8 @@ export function figure(story, state, L, ui) {
   const width = Math.min(L.W, L.G + 16 * L.P + 4), height = L.memory + L.rows * L.rowHeight + 6;
   return h("svg", { class: "fig", width, height, viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": "File and physical memory" },
     fileGrid(story, state, L, pick, base, ui), rulers(story, state, L, pick, base), fileLabels(story, state, L, base), memoryAxis(story, L),
-    L.level === "cell" && leader(state, L, pick, base), memory(story, state, L, ui), L.level === "dot" && leader(state, L, pick, base), rings(state, L, pick, base, ui));
+    h("g", {}, L.level === "cell" && leader(state, L, pick, base)), // a group even when empty: what follows keeps its place, and its focus
+    memory(story, state, L, ui), L.level === "dot" && leader(state, L, pick, base), rings(state, L, pick, base, ui));
 }
 
 function fileGrid(story, state, L, pick, base, ui) {
@@ -1577,12 +1578,20 @@ function open({ model, el }) {
     return two ? { ...layout((outer.W - 20) / 2, story), outer } : outer;
   }
   let L = measure(), tree = null, root = null, timer = 0, sync = 0, dragging = false;
+  let drawing = false, again = false;
 
   function draw() {
-    const next = view(story, ui, L);
-    if (root) root = mend(root, tree, next);
-    else el.append((root = create(doc, next, null)));
-    tree = next;
+    if (drawing) { again = true; return; } // taking away what has the focus moves the focus, and onFocus draws
+    drawing = true;
+    try {
+      do {
+        again = false;
+        const next = view(story, ui, L);
+        if (root) root = mend(root, tree, next);
+        else el.append((root = create(doc, next, null)));
+        tree = next;
+      } while (again);
+    } finally { drawing = false; }
   }
 
   function go(t, { still = false } = {}) {
@@ -1594,7 +1603,7 @@ function open({ model, el }) {
     if (model.get("t") === k) return;
     model.set("t", k);
     win.clearTimeout(sync);
-    sync = win.setTimeout(() => model.save_changes(), SYNC);
+    sync = win.setTimeout(() => { sync = 0; model.save_changes(); }, SYNC);
   }
 
   function stop() {
@@ -1776,7 +1785,11 @@ function open({ model, el }) {
   }
 
   const onToggle = (event) => { if (event.target.matches?.("details.twin")) { ui.twin = event.target.open; draw(); } };
-  const onModelStep = () => { if (model.get("t") !== ui.t) go(model.get("t")); };
+  const onModelStep = () => {
+    if (model.get("t") === ui.t) return;
+    if (sync) model.set("t", ui.t); // Python repeats an older step, but the reader has gone on
+    else go(model.get("t"));
+  };
   const onTheme = () => {
     const theme = themeOf(doc, darkQuery?.matches);
     if (theme !== ui.theme) { ui.theme = theme; draw(); }

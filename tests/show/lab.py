@@ -1,0 +1,145 @@
+"""JupyterLab for the tests: a server on copies, and hands on a notebook."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import nbformat
+
+ROOT = Path(__file__).parents[2]
+READ = ["notebooks", "tests/traces"]  # what the chapters read, themselves included
+STARTS = 120  # seconds; a machine that runs other things needs several times the usual six
+
+SETUP = """
+import khosim
+
+def two_kernels(title):
+    m = khosim.boot(frames=64, page_size=64)
+    with m.record(title) as trace:
+        fd = m.os.memfd_create("guest", khosim.MFD_KHO)
+        m.os.pwrite(fd, b"hello, next kernel", 0)
+        m = m.kexec()
+        fd = m.os.memfd_create("guest", khosim.MFD_KHO)
+        m.os.pread(fd, 18, 0)
+    return trace
+"""
+
+
+@contextmanager
+def server(folder):
+    """Serve a copy of the chapters, with the settings that `make lab` uses and nobody's own."""
+    root = folder / "root"
+    for name in READ:
+        shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "app").mkdir()
+    shutil.copy(ROOT / "tools/lab-overrides.json", folder / "app/overrides.json")
+    own = {f"JUPYTER_{name.upper()}_DIR": str(folder / name) for name in ("config", "data", "runtime")}
+    env = os.environ | own | {"PYTHONPATH": str(ROOT), "IPYTHONDIR": str(folder / "ipython")}
+    options = ["--no-browser", "--allow-root", "--ip=127.0.0.1", f"--ServerApp.root_dir={root}",
+               "--IdentityProvider.token=", "--LabApp.extension_manager=readonly",
+               "--LabApp.expose_app_in_browser=True", f"--LabApp.app_settings_dir={folder / 'app'}",
+               f"--LabApp.user_settings_dir={folder / 'user'}",
+               f"--LabApp.workspaces_dir={folder / 'spaces'}"]  # fmt: skip
+    with (folder / "log").open("w") as log:
+        started = subprocess.Popen([sys.executable, "-m", "jupyterlab", *options], env=env, stdout=log, stderr=log)
+    try:
+        yield address(folder, started), root
+    finally:
+        started.terminate()
+        started.wait(STARTS)
+
+
+def address(folder, started):
+    """Where it listens: it says so in a file, once it does. The port is its choice, the first that is free."""
+    ends = time.monotonic() + STARTS
+    while True:
+        for found in folder.glob("runtime/jpserver-*.json"):
+            with suppress(json.JSONDecodeError):  # not all of it is written yet
+                return json.loads(found.read_text())["url"]
+        assert started.poll() is None, (folder / "log").read_text()
+        assert time.monotonic() < ends, (folder / "log").read_text()
+        time.sleep(0.05)
+
+
+def notebook(path: Path, *cells: str, html: str = "") -> None:
+    """Write a notebook: the setup, these cells, and below the first one `html` as if an earlier run had said it."""
+    new = nbformat.v4.new_notebook(metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}})
+    new.cells = [nbformat.v4.new_code_cell(source) for source in (SETUP, *cells)]
+    if html:
+        new.cells[0].outputs = [nbformat.v4.new_output("display_data", {"text/html": html})]
+    nbformat.write(new, path)
+
+
+class Notebook:
+    """A notebook in a tab of JupyterLab, in view."""
+
+    def __init__(self, page, path):
+        self.page = page
+        self.panel = page.evaluate_handle(
+            """async (path) => {
+                const panel = await jupyterapp.commands.execute("docmanager:open", { path, factory: "Notebook" });
+                await panel.context.ready;
+                await panel.sessionContext.ready;
+                await panel.revealed;
+                return panel;
+            }""",
+            path,
+        )
+
+    def run_all(self):
+        self.activate()
+        self.page.evaluate("() => jupyterapp.commands.execute('notebook:run-all-cells')")
+
+    def restart(self):
+        self.panel.evaluate("async (panel) => { await panel.sessionContext.session.kernel.restart(); }")
+
+    def cells(self):
+        return self.panel.evaluate("(panel) => panel.content.model.toJSON().cells")
+
+    def figures(self):
+        """The cells with a stepper below them."""
+        view = "application/vnd.jupyter.widget-view+json"
+        cells = enumerate(self.cells())
+        return [n for n, cell in cells if any(view in out.get("data", ()) for out in cell.get("outputs", ()))]
+
+    def said(self, n):
+        """The text that cell `n` printed."""
+        return "".join("".join(out.get("text", "")) for out in self.cells()[n]["outputs"])
+
+    def activate(self):
+        """Bring its tab to the front: commands go to the tab in front."""
+        self.panel.evaluate("async (panel) => { jupyterapp.shell.activateById(panel.id); await panel.revealed; }")
+        self.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden)").wait_for()
+
+    def start(self, n):
+        """Begin to run cell `n`; what is returned waits for its end."""
+        self.activate()
+        running = self.panel.evaluate_handle(
+            """(panel, n) => {
+                panel.content.deselectAll();
+                panel.content.activeCellIndex = n;
+                return { end: jupyterapp.commands.execute("notebook:run-cell") };
+            }""",
+            n,
+        )
+        return lambda: running.evaluate("async ({ end }) => { await end; }")
+
+    def run(self, n):
+        self.start(n)()
+
+    def output(self, n):
+        """What lies below cell `n`, scrolled into view: JupyterLab draws what is seen."""
+        self.activate()
+        self.panel.evaluate("(panel, n) => panel.content.scrollToItem(n, 'start')", n)
+        box = self.page.locator(f".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Cell[data-windowed-list-index='{n}']")
+        return box.locator(".jp-Cell-outputArea")
+
+    def stepper(self, n):
+        place = self.output(n)
+        place.locator(".kho").wait_for()
+        return place
