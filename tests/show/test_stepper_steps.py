@@ -64,7 +64,7 @@ def test_a_drag_on_the_timeline_scrubs(page):
 
 
 def test_python_hears_where_it_rests_and_nothing_else(page):
-    page.evaluate("for (let k = 0; k < 5; k++) document.querySelector('[data-act=next]').click()")
+    page.evaluate("for (let k = 0; k < 5; k++) document.querySelector('[data-act=step]').click()")
     page.wait_for_function("window.saved.length > 0")
     assert page.evaluate("window.saved") == [5]
 
