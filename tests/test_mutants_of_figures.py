@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 CHAPTER = ROOT / "notebooks" / "00-start-here.ipynb"
-OPTIONS = ["--nbval", "--nbval-current-env", "-p", "no:randomly", "-p", "no:cacheprovider", "-q"]
+OPTIONS = ["--nbval", "--nbval-current-env", "-p", "no:randomly", "-p", "no:cacheprovider", "-q", "-x"]
 MUTANTS = {
     "as it is": ("state/blocks.py", "", ""),
     "a PFN bit set beside the right one": ("kernel/shmem_kho.py", "word | 1 << pfn % 64)", "word | 3 << pfn % 64)"),
