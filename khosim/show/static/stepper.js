@@ -163,6 +163,8 @@ export function decode(doc, sources = {}) {
     const { from, ...rest } = doc.other;
     const other = tell({ ...doc, ...rest, steps: [...doc.steps.slice(0, from), ...rest.steps] }, sources, story.states.slice(0, from));
     Object.assign(story, { other, from }); // `other` is a story of its own; until `from` it has the rows of this one
+    other.pages = story.pages = Math.max(story.pages, other.pages);
+    other.seen = story.seen = { roles: story.seen.roles.map((seen, r) => seen || other.seen.roles[r]), freed: story.seen.freed || other.seen.freed };
     other.cpus = story.cpus = [...new Set([...story.cpus, ...other.cpus])].sort(); // one timeline shows both
   }
   return story;
@@ -197,7 +199,7 @@ function tell(doc, sources, past) {
     const state = { t, rows, say, cpu, bad, pending, soft, stack, kernel, freed, kexec, booting, warn: !!step.warn };
     return { ...state, call: callAt(doc, t, cpu), changed: touched(before, rows, doc.machine, state.kexec) };
   });
-  return { doc, sources, states, last: states.length - 1, cpus: cpusOf(doc), lives: lives(states), violations: spans(states), biographies: new Map() };
+  return { doc, sources, states, last: states.length - 1, cpus: cpusOf(doc), lives: lives(states), violations: spans(states), biographies: new Map(), pages: pagesOf(doc, states), seen: seenIn(states) };
 }
 
 /** The call that `cpu` is in at step t: [cpu, text, first, last, result], or null. */
@@ -235,6 +237,24 @@ function touched(a, b, machine, kexec) {
 function differing(a, b, into, per = 1) {
   for (const [start, end] of differences(a, b))
     for (let n = Math.floor(start / per); n * per < end; n++) if (into.add(n).size > MANY) return;
+}
+
+/** How many pages of the file the story is about: all that were ever in it, cached or listed. */
+function pagesOf({ machine }, states) {
+  let most = 0;
+  const count = (row, none) => { for (const [, end, value] of row.runs()) if (value !== none) most = Math.max(most, end); };
+  for (const [before, { rows }] of states.map((state, k) => [states[k - 1]?.rows, state])) {
+    if (before?.cache !== rows.cache) count(rows.cache, NONE);
+    if (before?.blocks !== rows.blocks) count(rows.blocks, NONE);
+    most = Math.max(most, ...[SIZE.i_size, SIZE.mirror].map((k) => Math.ceil(rows.sizes.at(k) / machine.page_size)));
+  }
+  return Math.min(most, machine.file_pages);
+}
+
+/** What is ever to be seen, for the key: it must not change from step to step. */
+function seenIn(states) {
+  const roles = ROLE.map((_, r) => states.some(({ rows }) => rows.role.tally()[r] > 0));
+  return { roles, freed: states.some((state) => state.freed.tally()[1] > 0) };
 }
 
 function cpusOf(doc) {
@@ -387,36 +407,57 @@ const has = (flags, mask) => mask > 0 && Math.floor(flags / mask) % 2 === 1; // 
 const callName = (state) => (state.call ? state.call[1].split("(")[0] : "");
 const hex = (n, digits = 2) => n.toString(16).padStart(digits, "0");
 const pfnName = (n) => "0x" + hex(n);
+const amount = (n) => String(n).replace(/\B(?=(\d{3})+$)/g, ",");
 const range = (n) => Array.from({ length: n }, (_, k) => k);
 const clamp = (x, a, b) => Math.min(b, Math.max(a, x));
 const round = (x) => Math.round(x * 10) / 10;
 
 // ---------------------------------------------------------------------------------------------------------- 3 layout
 
-/** All measures for a container of `width` pixels. Gutter G, pitch P, cell C; see STYLE-VISUAL, section 2. */
-export function layout(width, story) {
+/** How many frames can be shown at a time: the last is all of them. A small machine has one answer. */
+export const zooms = (frames) => [...(frames > 256 ? [64, 256, 4096].filter((n) => n < frames) : []), frames];
+
+/** The frames [first, last) shown at a zoom with frame `n` among them; ranges lie side by side, so that each lies in one of the level above. */
+export function shownRange(n, zoom, frames) {
+  const first = Math.floor(clamp(n, 0, frames - 1) / zoom) * zoom;
+  return { first, last: Math.min(first + zoom, frames), zoom };
+}
+
+/** The ranges around a shown one, widest first, each with a bar of its own. */
+export function wider(shown, frames) {
+  const zoomed = [frames, ...(frames >= 4 * 4096 ? [4096] : [])].filter((zoom) => zoom > shown.zoom);
+  return zoomed.map((zoom) => shownRange(shown.first, zoom, frames));
+}
+
+/** All measures for a container of `width` pixels. Gutter G, pitch P, cell C; see STYLE-VISUAL, section 2. `shown` are the frames in view. */
+export function layout(width, story, shown = shownRange(0, story.doc.machine.frames, story.doc.machine.frames)) {
   const narrow = width < 700;
   const W = narrow ? Math.max(260, Math.min(width, 560)) : width >= 860 ? Math.min(width, 900) : Math.min(width, 736);
-  const G = narrow ? (W < 320 ? 34 : 37) : 48;
+  const { file_pages, frames } = story.doc.machine, digits = Math.max(2, (frames - 1).toString(16).length);
+  const G = (narrow ? (W < 320 ? 34 : 37) : 48) + 7 * Math.max(0, digits - (narrow ? 4 : 5)); // room for the frame numbers of a large machine
   const P = narrow ? Math.floor((W - G - 1) / 16) : W >= 860 ? 32 : W < 736 ? 26 : 28;
-  const C = P - (P < 24 ? 3 : 4);
-  const { frames, file_pages } = story.doc.machine;
-  const columns = Math.min(16, file_pages);
-  const level = frames <= 256 ? "cell" : frames <= 8192 ? "dot" : "density";
-  return { narrow, tight: P < 17, W, G, P, C, columns, level, ...fileLayout(narrow ? 22 : 24), ...memoryLayout(level, frames, P) };
+  const base = { narrow, tight: P < 17, W, G, P, wide: Math.min(W, G + 16 * P + 4), columns: Math.min(16, file_pages), ...shown, digits };
+  const file = fileLayout(narrow ? 22 : 24, story.pages > 16 ? 22 : 0);
+  return { ...base, ...file, ...memoryLayout(base, file.memory, wider(shown, frames)) };
 }
 
-/** Heights of the file's part: axis, upper ruler, page cache, block list, lower ruler, leader lane. */
-function fileLayout(S) {
-  const axis = 9, ruler = 20, cache = 28, blocks = cache + S + 2, mirror = blocks + S + 8;
-  return { S, axis, ruler, cache, blocks, mirror, lane: mirror + 11, memory: mirror + 40 };
+/** Heights of the file's part: bar of the whole file if it is long, axis, upper ruler, page cache, block list, lower ruler, leader lane. */
+function fileLayout(S, bar) {
+  const axis = bar + 9, ruler = bar + 20, cache = bar + 28, blocks = cache + S + 2, mirror = blocks + S + 8;
+  return { S, bar, axis, ruler, cache, blocks, mirror, lane: mirror + 11, memory: mirror + 32 };
 }
 
-function memoryLayout(level, frames, P) {
-  if (level === "cell") return { perRow: 16, pitch: P, rows: Math.ceil(frames / 16), rowHeight: P };
-  if (level === "dot") return { perRow: 128, pitch: P / 8, rows: Math.ceil(frames / 128), rowHeight: 4 };
-  return { perRow: 128, pitch: P / 8, rows: 1, rowHeight: 48 };
+/** Cells to 256 frames, 32 in a row where 16 would make the figure tall; dots to 8,192; beyond, shares in 128 columns. Below them, bars. */
+function memoryLayout({ first, last, narrow, P }, top, ranges) {
+  const n = last - first, dense = n > 64 && !narrow;
+  const level = n <= 256 ? "cell" : n <= 8192 ? "dot" : "density", perRow = level !== "cell" ? 128 : dense ? 32 : 16, pitch = (16 * P) / perRow;
+  const C = level !== "cell" ? 3 : dense ? pitch - 2 : P - (P < 24 ? 3 : 4), rowHeight = level === "cell" ? pitch : level === "dot" ? 4 : 64;
+  const rows = level === "density" ? 1 : Math.ceil(n / perRow), below = top + rows * rowHeight + (level === "density" ? LABELS : 4);
+  const bars = ranges.map((range, k) => ({ ...range, y: below + k * (BAR + 8), height: BAR }));
+  return { level, dense: level === "cell" && dense, perRow, pitch, C, rowHeight, rows, bars, end: below + bars.length * (BAR + 8) };
 }
+
+const BAR = 14, LABELS = 30; // heights: a bar that shows where a range lies, and the two lines of marks under a density
 
 /** Where the labels in the gutter end. */
 const gutterEnd = (L) => L.G - (L.tight ? 3 : L.narrow ? 4 : 8);
@@ -424,26 +465,42 @@ const gutterEnd = (L) => L.G - (L.tight ? 3 : L.narrow ? 4 : 8);
 /** Left edge of block column i, of the window that starts at `base`. */
 const columnX = (L, i, base) => L.G + (i - base) * L.P;
 
-/** Top left corner of a frame's cell. */
+/** Whether a frame is among those shown. */
+const inView = (L, n) => n >= L.first && n < L.last;
+
+/** Top left corner of the cell or dot of a shown frame. */
 function frameXY(L, n) {
-  const inset = L.level === "cell" ? (L.P - L.C) / 2 : 0;
-  return [L.G + (n % L.perRow) * L.pitch + inset, L.memory + Math.floor(n / L.perRow) * L.rowHeight];
+  const inset = L.level === "cell" ? (L.pitch - L.C) / 2 : 0, k = n - L.first;
+  return [L.G + (k % L.perRow) * L.pitch + inset, L.memory + Math.floor(k / L.perRow) * L.rowHeight];
 }
 
-/** The first block of the window of 16 that shows block `i`. */
+/** Where a frame lies in a strip of shares of the frames [first, last). */
+const shareX = (L, n, { first, last }) => L.G + ((n - first + 0.5) / (last - first)) * 16 * L.P;
+
+/** The frames, or pages, [first, last) that column c of `columns` stands for; of a few, each has one. */
+export function columnRange(c, columns, first, last) {
+  const per = (last - first) / columns;
+  return [first + Math.floor(c * per), first + Math.floor((c + 1) * per)];
+}
+
+/** The window of 16 blocks that shows block `i`, as its first. */
 const windowOf = (L, i) => (i < 0 ? 0 : Math.floor(i / L.columns) * L.columns);
 
-/** What lies under a point of the figure: the nearest column or cell, {kind, n}, or null. */
+/** The pages that the bar over the strips stands for. */
+const filePages = (L, story) => ({ first: 0, last: Math.ceil(story.pages / L.columns) * L.columns });
+
+/** What lies under a point of the figure: the nearest column or cell, {kind, n}, a {kind: "range", n, last} of frames, or null. */
 export function hit(L, story, x, y, base) {
-  const { frames, file_pages } = story.doc.machine;
+  const { file_pages } = story.doc.machine;
   if (y >= L.cache - 16 && y < L.mirror) {
     const i = base + Math.floor((x - L.G) / L.P);
     return x >= L.G && i < Math.min(base + L.columns, file_pages) ? { kind: "block", n: i } : null;
   }
   const row = Math.floor((y - L.memory) / L.rowHeight), column = Math.floor((x - L.G) / L.pitch);
-  if (L.level === "density" || row < 0 || row >= L.rows || column < 0 || column >= L.perRow) return null;
-  const n = row * L.perRow + column;
-  return n < frames ? { kind: "frame", n } : null;
+  if (row < 0 || row >= L.rows || column < 0 || column >= L.perRow) return null;
+  if (L.level === "density") { const [n, last] = columnRange(column, L.perRow, L.first, L.last); return { kind: "range", n, last }; }
+  const n = L.first + row * L.perRow + column;
+  return inView(L, n) ? { kind: "frame", n } : null;
 }
 
 /** The timeline's measures: `x(t)` is the left edge of step t; kexecs open a gap before their first step. A fork has two bands over one axis. */
@@ -603,11 +660,14 @@ function callMark(T, state, kexecs, [cpu, words, first, last]) {
 
 const LIFE = ["", "run-c", "run-n", "run-h", "run-w", "run-s", "run-s", "run-s"]; // by verdict
 
+/** One path for each kind of line, however many blocks; lines that would fall on one another are drawn once. */
 function lifeMarks(T, lives, left) {
-  return lives.map(([i, first, last, v]) => {
-    const y = round(T.rows + T.used.indexOf(i) * T.R + T.R / 2);
-    return path(LIFE[v], `M${round(left(first))} ${y}H${round(T.x(last) + T.w)}`);
-  });
+  const lines = {}, rowOf = new Map(T.used.map((i, k) => [i, k]));
+  for (const [i, first, last, v] of lives) {
+    const y = round(T.rows + rowOf.get(i) * T.R + T.R / 2);
+    (lines[LIFE[v]] ??= new Set()).add(`M${round(left(first))} ${y}H${round(T.x(last) + T.w)}`);
+  }
+  return Object.entries(lines).map(([cls, found]) => path(cls, [...found].join("")));
 }
 
 const TAG = 23, STEP_ASIDE = 22; // half a KEXEC tag, and how far it leaves its line for the playhead
@@ -652,28 +712,89 @@ function axisMarks(T, story, px, half, aside, narrow) {
   return [path("tick", ticks), out];
 }
 
-/** File strips over physical memory, with rulers, leader and rings. */
+/** File strips over physical memory, with rulers, leader, rings, and a bar for each range that is wider than what is shown. */
 export function figure(story, state, L, ui) {
-  const pick = resolve(state, ui.selection), base = windowOf(L, pick.block);
-  const width = Math.min(L.W, L.G + 16 * L.P + 4), height = L.memory + L.rows * L.rowHeight + 6;
-  return h("svg", { class: "fig", width, height, viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": "File and physical memory" },
-    fileGrid(story, state, L, pick, base, ui), rulers(story, state, L, pick, base), fileLabels(story, state, L, base), memoryAxis(story, L),
-    h("g", {}, L.level === "cell" && leader(state, L, pick, base)), // a group even when empty: what follows keeps its place, and its focus
-    memory(story, state, L, ui), L.level === "dot" && leader(state, L, pick, base), rings(state, L, pick, base, ui));
+  const pick = resolve(state, ui.selection), base = baseOf(L, ui, pick), marks = marked(state, pick);
+  return h("svg", { class: "fig", width: L.wide, height: L.end, viewBox: `0 0 ${L.wide} ${L.end}`, role: "group", "aria-label": "File and physical memory" },
+    [L.bar > 0 && fileBar(story, state, L, pick, base), fileGrid(story, state, L, pick, base, ui), rulers(story, state, L, pick, base), fileLabels(story, state, L, base), memoryAxis(L),
+      L.level === "cell" && leader(state, L, pick, base), memory(story, state, L, ui), L.level === "dot" && leader(state, L, pick, base), L.level === "dot" && dotMarks(L, marks),
+      L.bars.map((bar, k) => memoryBar(state, L, bar, marks, k === 0)), rings(state, L, pick, base, ui)].map((part) => h("g", {}, part))); // each in its place, so that the focus stays where it is
+}
+
+/** The first block in view: of the reader's window, else of the one with the selection. */
+const baseOf = (L, ui, pick) => ui.base ?? windowOf(L, pick.block);
+
+/** The frames that no level may average away, in order of worth: violated, selected, changed. */
+export function marked(state, pick) {
+  const stale = state.rows.role.find(STALE, MANY), named = state.bad.flatMap((words) => [...words.matchAll(/frame 0x([0-9a-f]+)/g)].map(([, pfn]) => parseInt(pfn, 16)));
+  const out = [...stale.map((n) => ({ n, kind: "bad", words: `stale, ${pfnName(n)}` })), ...named.map((n) => ({ n, kind: "bad", words: `violated, ${pfnName(n)}` })),
+    ...(pick.frame >= 0 ? [{ n: pick.frame, kind: state.changed.frames.has(pick.frame) ? "now" : "sel", words: pfnName(pick.frame) }] : []),
+    ...[...state.changed.frames].map((n) => ({ n, kind: "now", words: pfnName(n) }))];
+  return out.filter(({ n }, k) => n < state.rows.role.length && out.findIndex((m) => m.n === n) === k);
+}
+
+/** Columns of equal ranges as one path for each part; a part is as high as its share, and at least a pixel. `row` holds roles or verdicts. */
+function shares(row, { first, last }, parts, x, y, width, height) {
+  const columns = Math.min(128, last - first), pitch = width / columns, d = parts.map(() => ""), line = [];
+  for (let c = 0; c < columns; c++) {
+    const [from, to] = columnRange(c, columns, first, last), found = row.tally(from, to);
+    let top = y + height;
+    parts.forEach(([, ...values], k) => {
+      const n = values.reduce((sum, value) => sum + found[value], 0), tall = n && Math.max(1, (n / (to - from)) * height);
+      top -= tall;
+      if (n) d[k] += `M${round(x + c * pitch)} ${round(top)}h${round(pitch * 0.8)}v${round(tall)}h${round(-pitch * 0.8)}Z`;
+      if (n && parts[k][0] === "d-share") line.push(`M${round(x + c * pitch)} ${round(top + 0.5)}h${round(pitch * 0.8)}`);
+    });
+  }
+  return [parts.map(([cls], k) => path(cls, d[k])), path("d-held", line.join(""))];
+}
+
+const MEMORY_PARTS = [["d-kernel", 1, OTHER], ["d-scratch", 2], ["d-meta", 3, 4, 5], ["d-cached", CACHED, FRESH], ["d-share", HELD], ["d-stale", STALE]]; // of roles
+const FILE_PARTS = [["d-cached", 1, 2], ["d-share", 3], ["d-scratch", 4], ["d-stale", UNLISTED, 6, WRONG]]; // of verdicts
+
+const crossMark = (x, y, r) => path("viol-x", `M${round(x - r)} ${round(y - r)}l${2 * r} ${2 * r}m0 ${-2 * r}l${-2 * r} ${2 * r}`);
+
+/** A strip that shows where a range lies in a wider one: a slider, to be dragged or moved by keys. */
+function bar(which, first, name, words, L, y, from, to, whole, kids) {
+  const at = (n) => L.G + (n / whole) * 16 * L.P, [a, b] = [at(from), at(to)], wide = Math.max(6, b - a), x = clamp((a + b - wide) / 2, L.G, L.G + 16 * L.P - wide);
+  return h("g", { class: "bar", "data-bar": which, ...(first && { role: "slider", tabindex: 0, "aria-label": name, "aria-valuemin": 0, "aria-valuemax": whole - 1, "aria-valuenow": from, "aria-valuetext": words }) },
+    rect("ground", L.G, y, 16 * L.P, BAR), kids, rect("bracket", x, y - 1.5, wide, BAR + 3, 2));
+}
+
+function memoryBar(state, L, range, marks, first) {
+  const whole = range.last - range.first, words = `Frames ${pfnName(L.first)} to ${pfnName(L.last - 1)}`;
+  return [h("g", { class: "axis", "aria-hidden": "true" }, text("gut", gutterEnd(L), range.y + BAR - 3, first ? "all" : hex(range.first, L.digits))),
+    bar(`memory ${range.first} ${range.last}`, first, "Frames in view", words, L, range.y, L.first - range.first, L.last - range.first, whole, [
+      shares(state.rows.role, range, MEMORY_PARTS, L.G, range.y, 16 * L.P, BAR),
+      marks.filter(({ n }) => n >= range.first && n < range.last).reverse().map(({ n, kind }) => {
+        const x = shareX(L, n, range);
+        return kind === "bad" ? crossMark(x, range.y + BAR / 2, 3) : path(`pin ${kind}`, `M${round(x)} ${range.y - 1}v${BAR + 2}`);
+      })])];
+}
+
+/** The whole of a long file, judged page by page: dots, then shares. */
+function fileBar(story, state, L, pick, base) {
+  const pages = filePages(L, story), last = Math.min(base + L.columns, pages.last), y = 2;
+  const bad = [UNLISTED, 6, WRONG].flatMap((v) => state.rows.verdict.find(v, MANY));
+  const changed = [...state.changed.cache, ...state.changed.blocks], pins = [...changed.map((i) => [i, "now"]), ...(pick.block >= 0 ? [[pick.block, "sel"]] : [])];
+  return [h("g", { class: "axis", "aria-hidden": "true" }, text("gut", gutterEnd(L), y + BAR - 3, "file")),
+    bar("file 0 0", true, "Blocks in view", `Blocks ${base} to ${last - 1} of ${story.pages}`, L, y, base, last, pages.last, [
+      shares(state.rows.verdict, { first: 0, last: Math.min(pages.last, state.rows.verdict.length) }, FILE_PARTS, L.G, y, 16 * L.P, BAR),
+      pins.map(([i, kind]) => path(`pin ${kind}`, `M${round(shareX(L, i, pages))} ${y - 1}v${BAR + 2}`)), bad.map((i) => crossMark(shareX(L, i, pages), y + BAR / 2, 3))])];
 }
 
 function fileGrid(story, state, L, pick, base, ui) {
   const n = Math.min(L.columns, story.doc.machine.file_pages - base), X = (i) => columnX(L, i, base), mid = gutterEnd(L);
   const gutter = (y, a, b) => [text("gut", mid, y + L.S / 2 - 1.5, a), text("gut", mid, y + L.S / 2 + 9.5, b)];
-  const columns = range(n).map((k) => base + k);
+  const columns = range(n).map((k) => base + k), tab = (kind) => (columns.includes(ui.tab[kind]) ? ui.tab[kind] : base);
   return h("g", {},
     h("g", { class: "axis", "aria-hidden": "true" },
       columns.map((i) => text(i === pick.block ? "on" : i % 2 ? "odd" : "", X(i) + L.P / 2, L.axis, i)), text("gut", mid, L.axis, "block"),
       gutter(L.cache, "page", "cache"), gutter(L.blocks, "block", "list")),
-    grounds(state, L, base, n, story.doc.machine.page_size),
+    h("g", {}, grounds(state, L, base, n, story.doc.machine.page_size)),
     h("g", { role: "grid", "aria-label": "File: page cache and block list" },
-      h("g", { role: "row", "aria-label": "Page cache" }, columns.map((i) => slotCell(state, L, i, X(i), pick, ui, story))),
-      h("g", { role: "row", "aria-label": "Block list" }, columns.map((i) => blockCell(state, L, i, X(i), pick, ui)))));
+      h("g", { role: "row", "aria-label": "Page cache" }, columns.map((i) => slotCell(story, state, L, i, X(i), pick, tab("cache")))),
+      h("g", { role: "row", "aria-label": "Block list" }, columns.map((i) => blockCell(state, L, i, X(i), pick, tab("block"))))));
 }
 
 /** Strip grounds: grey inside the file, a base line beyond its end. */
@@ -695,21 +816,26 @@ function fileLabels(story, state, L, base) {
   const { cache, blocks, verdict, role } = state.rows, n = Math.min(L.columns, story.doc.machine.file_pages - base);
   return h("g", { "aria-hidden": "true", class: "labels" }, range(n).map((k) => {
     const i = base + k, x = columnX(L, i, base) + L.P / 2, c = cache.at(i), b = blocks.at(i), kind = slotKind(VERDICT[verdict.at(i)]);
-    return [c >= 0 && text(`${role.at(c) === FRESH ? "t-fresh" : "t-cached"} mono`, x, L.cache + L.S / 2 + 4, hex(c)),
+    const fits = (n) => n >= 0 && hex(n).length * (L.tight ? 6 : 6.6) < L.P; // what does not fit is told on hover
+    return [fits(c) && text(`${role.at(c) === FRESH ? "t-fresh" : "t-cached"} mono`, x, L.cache + L.S / 2 + 4, hex(c)),
       c <= -2 && text("t-swap mono", x, L.cache + L.S / 2 + 4, `s${-c - 2}`),
-      b >= 0 ? text(`t-${kind} mono`, x, L.blocks + L.S / 2 + 4, hex(b)) : kind === "lost" && text("t-lost mono", x, L.blocks + L.S / 2 + 4, "–")];
-  }), unknown(state) && text("ax start", L.G, L.blocks + L.S / 2 + 4, VERDICT_WORDS[UNKNOWN]));
+      fits(b) ? text(`t-${kind} mono`, x, L.blocks + L.S / 2 + 4, hex(b)) : kind === "lost" && text("t-lost mono", x, L.blocks + L.S / 2 + 4, "–")];
+  }), unknown(state) && [rect("f-unclaimed", L.G + 1, L.blocks + 0.5, n * L.P - 2, L.S - 1, 3), text("ax", L.G + (n * L.P) / 2, L.blocks + L.S / 2 + 4, VERDICT_WORDS[UNKNOWN])]);
 }
 
 const unknown = (state) => state.rows.verdict.at(0) === UNKNOWN; // a kernel that has not found the handover
 const slotKind = (verdict) => ({ held: "held", stale: "stale", disagree: "stale", unlisted: "lost" })[verdict] ?? "ref";
 
-function slotCell(state, L, i, x, pick, ui, story) {
+function slotName(story, { rows, changed, differs }, i) {
+  const c = rows.cache.at(i), dirty = c >= 0 && has(rows.flags.at(c), story.doc.machine.flags?.dirty ?? 0);
+  const words = c >= 0 ? [`frame ${pfnName(c)}`, rows.role.at(c) !== FRESH ? "uptodate" : "not uptodate", dirty && "dirty"] : [c <= -2 ? `swap entry ${-c - 2}` : "empty"];
+  return [`Page cache ${i}`, ...words, changed.cache.has(i) && "changed in this step", differs?.cache.has(i) && "differs from the other future"].filter(Boolean).join(", ");
+}
+
+function slotCell(story, state, L, i, x, pick, tab) {
   const { rows } = state, c = rows.cache.at(i), y = L.cache, flags = story.doc.machine.flags ?? {};
   const dirty = c >= 0 && has(rows.flags.at(c), flags.dirty), uptodate = c >= 0 && rows.role.at(c) !== FRESH;
-  const words = c >= 0 ? [`frame ${pfnName(c)}`, uptodate ? "uptodate" : "not uptodate", dirty && "dirty"] : [c <= -2 ? `swap entry ${-c - 2}` : "empty"];
-  const label = [`Page cache ${i}`, ...words, state.changed.cache.has(i) && "changed in this step", state.differs?.cache.has(i) && "differs from the other future"].filter(Boolean).join(", ");
-  return h("g", cellAttrs("cache", i, label, pick.block === i, ui.tab.cache === i),
+  return h("g", cellAttrs("cache", i, slotName(story, state, i), pick.block === i, tab === i),
     rect("hitbox", x, y, L.P, L.S),
     c >= 0 && [rect(uptodate ? "f-cached" : "f-fresh", x + 1, y + 0.5, L.P - 2, L.S - 1, 3),
       !uptodate && path("comb", comb(x + 6, y + L.S - 3, L.P - 12, 0xa5)),
@@ -717,14 +843,17 @@ function slotCell(state, L, i, x, pick, ui, story) {
     c <= -2 && rect("f-swap", x + 1, y + 0.5, L.P - 2, L.S - 1, 12));
 }
 
-function blockCell(state, L, i, x, pick, ui) {
-  const b = state.rows.blocks.at(i), v = VERDICT[state.rows.verdict.at(i)], y = L.blocks;
-  const lost = v === "unlisted", kind = slotKind(v);
-  const label = [`Block ${i}`, b >= 0 ? `frame ${pfnName(b)}` : v === "unknown" ? VERDICT_WORDS[UNKNOWN] : "empty", b >= 0 || lost ? VERDICT_WORDS[state.rows.verdict.at(i)] : "",
-    state.changed.blocks.has(i) && "changed in this step", state.differs?.blocks.has(i) && "differs from the other future"].filter(Boolean).join(", ");
-  return h("g", cellAttrs("block", i, label, pick.block === i, ui.tab.block === i),
+function blockName({ rows, changed, differs }, i) {
+  const b = rows.blocks.at(i), v = rows.verdict.at(i), judged = b >= 0 || v === UNLISTED;
+  const words = b >= 0 ? `frame ${pfnName(b)}` : v === UNKNOWN ? VERDICT_WORDS[UNKNOWN] : "empty";
+  return [`Block ${i}`, words, judged && VERDICT_WORDS[v], changed.blocks.has(i) && "changed in this step", differs?.blocks.has(i) && "differs from the other future"].filter(Boolean).join(", ");
+}
+
+function blockCell(state, L, i, x, pick, tab) {
+  const b = state.rows.blocks.at(i), v = VERDICT[state.rows.verdict.at(i)], y = L.blocks, kind = slotKind(v);
+  return h("g", cellAttrs("block", i, blockName(state, i), pick.block === i, tab === i),
     rect("hitbox", x, y, L.P, L.S),
-    (b >= 0 || lost) && [rect(`f-${kind}`, x + 1, y + 0.5, L.P - 2, L.S - 1, 3),
+    (b >= 0 || v === "unlisted") && [rect(`f-${kind}`, x + 1, y + 0.5, L.P - 2, L.S - 1, 3),
       kind === "held" && path("hatch", hatch(x + 1, y, L.P - 2, L.S, 6, 2)),
       kind === "stale" && path("cross", `M${x + 4} ${y + 3}L${x + L.P - 4} ${y + L.S - 3}`)]);
 }
@@ -751,22 +880,23 @@ function rulers(story, state, L, pick, base) {
 /** The value in the break of its dimension line; beside the line where the line is too short. */
 function dimension(L, x, y, words, now, leader = -99) {
   const w = words.length * (L.tight ? 5.6 : 6.2), room = x - L.G > w + 24, left = x + 8;
-  const clear = leader > left - 6 && leader < left + w ? leader + 8 : left; // the leader passes: stand behind it
-  const cx = room ? x - 10 - w / 2 : Math.min(clear, L.W - w) + w / 2;
+  const passes = (from) => leader > from - 6 && leader < from + w + 6, before = x - 10 - w; // the leader passes: stand beside it
+  const inside = !passes(before) ? before : leader - 10 - w > L.G + 8 ? leader - 10 - w : leader + 10, beyond = passes(left) ? leader + 8 : left;
+  const cx = (room ? inside : Math.min(beyond, L.W - w)) + w / 2;
   return [room && rect("knock", cx - w / 2 - 4, y - 6, w + 8, 12), text(`size ${now ? "now" : ""}`, cx, y + 4, words)];
 }
 
-function memoryAxis(story, L) {
-  const step = L.level === "cell" ? 1 : 8, digits = Math.max(2, (story.doc.machine.frames - 1).toString(16).length);
-  const rows = range(L.rows).filter((r) => r % step === 0);
+function memoryAxis(L) {
+  const step = L.level === "cell" ? 1 : 8, middle = L.level === "cell" ? L.C / 2 + 4 : 8, odd = L.dense ? 4 : 1;
   return h("g", { class: "axis", "aria-hidden": "true" },
-    L.level === "cell" && range(16).map((i) => text("", L.G + i * L.P + L.P / 2, L.memory - 6, i.toString(16))),
-    L.level !== "density" && rows.map((r) => text("gut", gutterEnd(L), L.memory + r * L.rowHeight + (L.level === "cell" ? L.C / 2 + 4 : 8), hex(r * L.perRow, digits))));
+    L.level === "cell" && range(L.perRow).filter((i) => i % odd === 0).map((i) => text("", L.G + i * L.pitch + L.pitch / 2, L.memory - 6, i.toString(16))),
+    L.level !== "density" && range(L.rows).filter((r) => r % step === 0).map((r) => text("gut", gutterEnd(L), L.memory + r * L.rowHeight + middle, hex(L.first + r * L.perRow, L.digits))),
+    L.level === "density" && [text("gut", gutterEnd(L), L.memory + 10, "share"), text("gut", gutterEnd(L), L.memory + L.rowHeight - 1, "0 %")]);
 }
 
 /** Orthogonal leader: block cell, lane, gap between columns, the frame's ring. */
 function leader(state, L, pick, base) {
-  if (pick.block < base || pick.block >= base + L.columns || pick.frame < 0 || L.level === "density") return null;
+  if (pick.block < base || pick.block >= base + L.columns || !inView(L, pick.frame) || L.level === "density") return null;
   const [fx, fy] = frameXY(L, pick.frame), r = 4, hot = state.changed.frames.has(pick.frame);
   const sx = columnX(L, pick.block, base) + L.P / 2, gx = fx - (L.level === "cell" ? (hot ? 3 : 1.5) : -1.5);
   const d = gx > sx ? 1 : -1, to = L.level === "cell" ? fy + 3 : fy - (hot ? 4 : 2), from = L.blocks + L.S + 2;
@@ -778,65 +908,108 @@ function leader(state, L, pick, base) {
 }
 
 function memory(story, state, L, ui) {
-  const { frames } = story.doc.machine, name = `Physical memory, ${frames} frames`;
-  if (L.level !== "cell") return h("g", { role: "img", "aria-label": `${name}: ${tally(state)}` }, L.level === "dot" ? dots(state, L) : density(state, L));
-  const pick = resolve(state, ui.selection);
-  return h("g", { role: "grid", "aria-label": name }, range(L.rows).map((r) =>
-    h("g", { role: "row" }, range(Math.min(16, frames - 16 * r)).map((c) => {
-      const n = 16 * r + c, [x, y] = frameXY(L, n);
-      return h("g", cellAttrs("frame", n, frameName(state, n, story.doc.machine), pick.frame === n, ui.tab.frame === n),
-        frameMarks(frameFacts(state, n, story.doc.machine), x, y, L.C));
-    }))));
+  const { machine } = story.doc, some = L.last - L.first < machine.frames, pick = resolve(state, ui.selection);
+  const name = `Physical memory, ${machine.frames} frames${some ? `; in view ${pfnName(L.first)} to ${pfnName(L.last - 1)}` : ""}`;
+  if (L.level !== "cell") return h("g", { role: "img", "aria-label": `${name}: ${tally(state.rows.role.tally(L.first, L.last))}` }, L.level === "dot" ? dots(state, L, ui.bits) : density(state, L, pick, ui.bits));
+  const tab = inView(L, ui.tab.frame) ? ui.tab.frame : L.first;
+  return h("g", { role: "grid", "aria-label": name }, range(L.rows).map((r) => h("g", { role: "row" }, range(L.perRow).map((c) => {
+    const n = L.first + L.perRow * r + c;
+    if (n >= L.last) return null;
+    const [x, y] = frameXY(L, n);
+    return h("g", cellAttrs("frame", n, frameName(state, n, machine), pick.frame === n, tab === n), frameMarks(frameFacts(state, n, machine), x, y, L.C));
+  }))));
 }
 
-function tally(state) {
-  return ROLE.map((name, r) => [state.rows.role.tally()[r], ROLE_WORDS[name]]).filter(([n]) => n).map(([n, words]) => `${n} ${words}`).join(", ");
+/** Frames by role, in words. */
+function tally(found) {
+  return ROLE.map((name, r) => [found[r], ROLE_WORDS[name]]).filter(([n]) => n).map(([n, words]) => `${amount(n)} ${words}`).join(", ");
 }
 
-/** Up to 8,192 frames: runs as bars, held as hairlines, stale never lost (ring and words). */
-function dots(state, L) {
-  const out = [rect("ground", L.G, L.memory, L.perRow * L.pitch, L.rows * L.rowHeight)];
-  for (const row of range(L.rows)) for (const [first, end, r] of state.rows.role.runs(row * L.perRow, Math.min(state.rows.role.length, (row + 1) * L.perRow))) {
-    if (r === FREE || r === UNCLAIMED) continue;
-    const [x, y] = frameXY(L, first), w = (end - first) * L.pitch - 0.75, name = ROLE[r];
-    out.push(r === HELD ? path("d-held", `M${x} ${y + 1.5}h${round(w)}`) : rect(`d-${GLYPH[name] ? "meta" : name}`, x, y, w, 3));
-    if (r === STALE) out.push(h("circle", { class: "viol-x", cx: x + w / 2, cy: y + 1.5, r: 6 }), text("stale-t", x + 12, y + 5, `stale, ${pfnName(first)}`));
+/** To 8,192 frames: runs as bars, held as hairlines; one path for each kind, however many runs. */
+function dots(state, L, bits) {
+  const d = {}, draw = (cls, row, to, r) => { d[cls] = (d[cls] ?? "") + r(row, to); };
+  const bar = (first, end) => { const [x, y] = frameXY(L, first); return `M${round(x)} ${y + 1.5}h${round((end - first) * L.pitch - 0.75)}`; };
+  const lines = range(L.rows).map((r) => [L.first + r * L.perRow, Math.min(L.last, L.first + (r + 1) * L.perRow)]);
+  for (const line of lines) for (const [first, end, r] of state.rows.role.runs(...line)) {
+    const name = ROLE[r];
+    if (r !== FREE && r !== UNCLAIMED) draw(r === HELD ? "d-held" : `d-${GLYPH[name] ? "meta" : name}`, first, end, bar);
   }
-  return out;
+  if (bits) for (const line of lines) for (const [first, end, set] of state.rows.bit.runs(...line)) if (set) draw("d-bit", first, end, bar);
+  return [rect("ground", L.G, L.memory, L.perRow * L.pitch, L.rows * L.rowHeight), Object.entries(d).map(([cls, marks]) => path(cls === "d-held" || cls === "d-bit" ? cls : `dots-of ${cls}`, marks))];
 }
 
 /** Beyond: 128 columns of equal frame ranges; height is the share of each owner, free is the ground. */
-function density(state, L) {
-  const { role } = state.rows, per = role.length / L.perRow, bottom = L.memory + L.rowHeight;
-  return range(L.perRow).map((c) => {
-    const first = Math.floor(c * per), last = Math.floor((c + 1) * per), found = role.tally(first, last), x = L.G + c * L.pitch;
-    let y = bottom;
-    return [["d-kernel", 1, OTHER], ["d-meta", 3, 4, 5], ["d-cached", CACHED, FRESH], ["d-share", HELD], ["d-stale", STALE]].map(([cls, ...roles]) => {
-      const n = roles.reduce((sum, r) => sum + found[r], 0), height = n && Math.max(1, (n / (last - first)) * L.rowHeight);
-      y -= height;
-      return n > 0 && rect(cls, x, y, L.pitch - 1, height);
-    });
+function density(state, L, pick, bits) {
+  const box = [L.G, L.memory, 16 * L.P, L.rowHeight];
+  return [rect("ground", ...box), shares(state.rows.role, L, MEMORY_PARTS, ...box), bits && bitLine(state, L), path("base", `M${L.G} ${L.memory + L.rowHeight}h${16 * L.P}`), shareMarks(L, marked(state, pick))];
+}
+
+/** The share of frames with a PFN bit, as one line over the columns. */
+function bitLine(state, L) {
+  const level = range(L.perRow).map((c) => { const [a, b] = columnRange(c, L.perRow, L.first, L.last); return state.rows.bit.tally(a, b)[1] / (b - a); });
+  return path("d-bit", level.map((share, c) => `${c ? "L" : "M"}${round(L.G + c * L.pitch)} ${round(L.memory + L.rowHeight * (1 - share))}h${round(L.pitch)}`).join(""));
+}
+
+const WIDE = 7.6; // of a bold character, in the widest fallback font
+
+/** Places for labels around marks, each the first that is free. `spots(mark, w)` are left ends and base lines to try; a label without a place goes. */
+function placed(marks, L, spots) {
+  const taken = [], right = L.G + 16 * L.P;
+  return marks.map((mark) => {
+    const w = mark.words.length * WIDE, free = ([x, y]) => x >= L.G && x + w <= right && taken.every(([a, b, c]) => x > b + 4 || x + w < a - 4 || Math.abs(y - c) > 11);
+    const spot = spots(mark, w).find(free);
+    if (spot) taken.push([spot[0], spot[0] + w, spot[1]]);
+    return { ...mark, spot };
   });
 }
 
-/** Rings stack outward: selected, changed, focus. */
+const markLabel = ({ spot, kind, words }) => spot && text(`mark-t ${kind}`, spot[0], spot[1], words);
+
+/** Rings and labels of single frames among dots. */
+function dotMarks(L, marks) {
+  const shown = placed(marks.filter(({ n }) => inView(L, n)), L, ({ n }, w) => {
+    const [x, y] = frameXY(L, n);
+    return [[x + 12, y + 5], [x - 10 - w, y + 5], [x + 12, y + 17], [x - 10 - w, y + 17], [x + 12, y - 7], [x - 10 - w, y - 7]];
+  });
+  return h("g", { class: "marks", "aria-hidden": "true" }, shown.map((mark) => {
+    const [x, y] = frameXY(L, mark.n);
+    return [h("circle", { class: `ring-${mark.kind}`, cx: round(x + 1.5), cy: y + 1.5, r: 6 }), markLabel(mark)];
+  }));
+}
+
+/** Crosses, pins and labels of single frames under their columns. */
+function shareMarks(L, marks) {
+  const y = L.memory + L.rowHeight, shown = placed(marks.filter(({ n }) => inView(L, n)), L, ({ n }, w) => {
+    const x = shareX(L, n, L);
+    return [[x + 9, y + 13], [x - 9 - w, y + 13], [x + 9, y + 26], [x - 9 - w, y + 26]];
+  });
+  return h("g", { class: "marks", "aria-hidden": "true" }, shown.map((mark) => {
+    const x = shareX(L, mark.n, L);
+    return [path(`pin ${mark.kind}`, `M${round(x)} ${L.memory}V${y + 4}`), mark.kind === "bad" ? crossMark(x, y + 9, 4) : h("circle", { class: `ring-${mark.kind}`, cx: round(x), cy: y + 9, r: 4 }), markLabel(mark)];
+  }));
+}
+
+/** Rings stack outward: selected, changed, focus. What is no cell is marked elsewhere. */
 function rings(state, L, pick, base, ui) {
-  const out = [], { changed } = state, inWindow = (i) => i >= base && i < base + L.columns;
+  const out = [], { changed } = state, inWindow = (i) => i >= base && i < base + L.columns, close = L.narrow || L.dense;
   const frameRing = (cls, n, grow, rx) => {
-    const [x, y] = frameXY(L, n), s = L.level === "cell" ? L.C : 3;
-    out.push(rect(cls, x - grow, y - grow, s + 2 * grow, s + 2 * grow, rx));
+    if (!inView(L, n) || L.level === "density") return;
+    const [x, y] = frameXY(L, n);
+    out.push(rect(cls, x - grow, y - grow, L.C + 2 * grow, L.C + 2 * grow, rx));
   };
   const strip = (cls, i, y, grow) => inWindow(i) && out.push(rect(cls, columnX(L, i, base) - grow, y - grow, L.P + 2 * grow, L.S + 2 * grow, 5));
-  if (L.level !== "density") for (const n of changed.frames) frameRing("ring-now", n, L.narrow ? 2 : 3, 6);
+  if (L.level === "cell") for (const n of changed.frames) frameRing("ring-now", n, close ? 2 : 3, 6);
   const wide = L.tight ? 0 : 1.5; // no room there to stand off
   for (const i of changed.cache) strip("ring-now", i, L.cache, wide);
   for (const i of changed.blocks) strip("ring-now", i, L.blocks, wide);
-  if (pick.frame >= 0 && L.level !== "density" && !changed.frames.has(pick.frame)) frameRing("ring-sel", pick.frame, 1.5, 4.5);
+  if (L.level === "cell" && !changed.frames.has(pick.frame)) frameRing("ring-sel", pick.frame, 1.5, 4.5);
   if (pick.block >= 0 && !changed.blocks.has(pick.block)) strip("ring-sel", pick.block, L.blocks, L.tight ? 0 : 0.5);
   for (const [cls, spot] of [["ring-hover", ui.hover], ["ring-focus", ui.focus]]) {
     if (!spot) continue;
-    if (spot.kind === "frame") { if (L.level === "cell") frameRing(cls, spot.n, cls === "ring-focus" ? 5 : 1.5, 7); }
-    else strip(cls, spot.n, spot.kind === "cache" ? L.cache : L.blocks, cls === "ring-focus" ? 3.5 : 0.5);
+    const focus = cls === "ring-focus";
+    if (spot.kind === "range") out.push(rect(cls, L.G + ((spot.n - L.first) / (L.last - L.first)) * 16 * L.P, L.memory, L.pitch, L.rowHeight, 2));
+    else if (spot.kind === "frame") frameRing(cls, spot.n, focus ? (close ? 3 : 5) : 1.5, L.level === "cell" ? 7 : 2);
+    else strip(cls, spot.n, spot.kind === "cache" ? L.cache : L.blocks, focus ? 3.5 : 0.5);
   }
   return h("g", { class: "rings", "aria-hidden": "true" }, state.differs && cropMarks(state.differs, L, base), out);
 }
@@ -845,21 +1018,79 @@ function rings(state, L, pick, base, ui) {
 function cropMarks({ frames, cache, blocks }, L, base) {
   const crop = (x, y, w, h) => `M${x} ${y + 5}V${y}H${x + 5}M${x + w - 5} ${y}H${x + w}V${y + 5}M${x + w} ${y + h - 5}V${y + h}H${x + w - 5}M${x + 5} ${y + h}H${x}V${y + h - 5}`;
   const slots = (set, y) => [...set].filter((i) => i >= base && i < base + L.columns).map((i) => crop(columnX(L, i, base) + 0.5, y + 0.5, L.P - 1, L.S - 1));
-  const cells = L.level === "cell" ? [...frames].map((n) => frameXY(L, n)).map(([x, y]) => crop(x - 1.5, y - 1.5, L.C + 3, L.C + 3)) : [];
+  const cells = L.level === "cell" ? [...frames].filter((n) => inView(L, n)).map((n) => frameXY(L, n)).map(([x, y]) => crop(x - 1.5, y - 1.5, L.C + 3, L.C + 3)) : [];
   return [...slots(cache, L.cache), ...slots(blocks, L.blocks), ...cells].map((d) => [path("crop halo", d), path("crop", d)]);
 }
 
-const KEY = [["cached", 6], ["held", 8], ["KHO", 4], ["kernel", 1], ["scratch", 2], ["stale", 9]];
+const KEY = [["cached", CACHED], ["not uptodate", FRESH], ["held", HELD], ["KHO", 4], ["kernel", 1], ["scratch", 2], ["other", OTHER], ["stale", STALE]];
+const KEY_MORE = { KHO: "F the KHO FDT, B the PFN bitmap, I a KHO inode", freed: "The ticks are the bits of 0xAA, which fills a freed frame", "not uptodate": "The ticks are the bits of 0xA5, which a new frame is painted with",
+  scratch: "Kept free for the next kernel", other: "Allocated by another owner", "PFN bit": "The next kernel must not touch the frame" };
 
-/** The key's words and marks, each mark 16 wide. */
-function keyMarks() {
-  const mark = (role, bit) => frameMarks({ role, label: "", bit, comb: 0 }, 1, 1, 14);
-  return [...KEY.map(([words, role]) => [words, mark(role, false)]), ["PFN bit", mark(FREE, true)]];
+/** The words and marks, each mark 16 wide, of what this story ever shows; it stays the same from step to step. */
+function keyMarks(story, L) {
+  const mark = (q) => (L.level === "cell" ? frameMarks({ label: "", bit: false, comb: 0, ...q }, 1, 1, 14) : barMark(q));
+  const { roles, freed } = story.seen, kho = roles[3] || roles[5];
+  const items = KEY.filter(([, r]) => (roles[r] || (r === 4 && kho)) && (L.level === "cell" || (r !== FRESH && r !== OTHER)));
+  const marks = items.map(([words, r]) => [words, { role: r, comb: r === FRESH ? 0xa5 : 0 }]);
+  if (L.level === "cell") marks.push(...(freed ? [["freed", { role: FREE, comb: 0xaa }]] : []), ["PFN bit", { role: FREE, bit: true }]);
+  return marks.map(([words, q]) => [words, mark(q)]);
 }
 
-function key() {
-  return h("ul", { class: "key", "aria-label": "Key" }, keyMarks().map(([words, marks]) =>
-    h("li", {}, h("svg", { width: 16, height: 16, viewBox: "0 0 16 16", "aria-hidden": "true" }, marks), words)));
+/** The key in rows of `columns`, for a picture. */
+function keyGrid(story, L, columns) {
+  const all = keyMarks(story, L);
+  return { height: Math.ceil(all.length / columns) * 18, kids: all.map(([words, marks], k) =>
+    h("g", { transform: `translate(${(k % columns) * 100} ${Math.floor(k / columns) * 18})` }, marks, h("text", { class: "cap", x: 20, y: 12 }, words))) };
+}
+
+function key(story, L) {
+  const marks = keyMarks(story, L), most = L.narrow ? 99 : 7; // one line; the help has all
+  const spare = ["other", "freed", "not uptodate"].filter((name) => marks.some(([words]) => words === name)).slice(0, Math.max(0, marks.length - most));
+  const all = marks.filter(([words]) => !spare.includes(words));
+  return h("ul", { class: "key", "aria-label": "Key", style: L.narrow ? null : `grid-template-columns:repeat(${all.length},auto)` }, all.map(([words, marks]) =>
+    h("li", { title: KEY_MORE[words] }, h("svg", { width: 15, height: 15, viewBox: "0 0 16 16", "aria-hidden": "true" }, marks), words)));
+}
+
+/** A part of a density or a run of dots, for the key. */
+function barMark({ role }) {
+  const cls = MEMORY_PARTS.find(([, ...roles]) => roles.includes(role))[0];
+  return [rect("ground", 1, 1, 14, 14), cls === "d-share" ? [rect("d-share", 1, 6, 14, 9), path("d-held", "M1 6h14")] : rect(cls, 1, 6, 14, 9)];
+}
+
+/** One quiet line: what lies under the pointer or has the focus, else how memory is shared out. */
+function below(story, state, ui) {
+  const spot = ui.hover ?? ui.focus;
+  return h("p", { class: `below quiet ${story.doc.machine.frames > 256 ? "long" : ""}` }, spot ? spotWords(story, state, spot) : shareWords(state));
+}
+
+function shareWords({ rows: { role } }) {
+  const found = role.tally(), sum = (roles) => roles.reduce((n, r) => n + found[r], 0), words = ([name, ...roles]) => `${name} ${amount(sum(roles))}`;
+  const main = [["free", FREE], ["cached", CACHED, FRESH], ["held", HELD], ["KHO", 3, 4, 5]].map(words);
+  const rest = [["kernel", 1], ["scratch", 2], ["stale", STALE], ["other", OTHER], ["unclaimed", UNCLAIMED]].filter(([, r]) => found[r]).map(words);
+  return `${main.join(", ")} of ${amount(role.length)}; ${rest.join(", ")}`;
+}
+
+function spotWords(story, state, { kind, n, last }) {
+  if (kind === "frame") return frameName(state, n, story.doc.machine);
+  if (kind === "cache") return slotName(story, state, n);
+  if (kind === "block") return blockName(state, n);
+  return `Frames ${pfnName(n)} to ${pfnName(last - 1)}: ${tally(state.rows.role.tally(n, last))}`;
+}
+
+/** Which frames and blocks are in view, and buttons that change that. A small machine with a short file has none. */
+export function ranges(story, state, ui, L, pick) {
+  const { frames } = story.doc.machine, all = zooms(frames), base = baseOf(L, ui, pick), big = all.length > 1;
+  if (!big && !L.bar) return null;
+  const outside = marked(state, pick).filter(({ n }) => !inView(L, n)).slice(0, 2);
+  return h("div", { class: `ranges ${L.bar || L.bars.length ? "two" : ""}` },
+    big && h("div", { class: "btns", role: "group", "aria-label": "Frames in view" }, h("span", { class: "lab" }, "frames"),
+      all.map((zoom, k) => h("button", { type: "button", class: "txt", "data-zoom": zoom, "aria-pressed": zoom === L.zoom ? "true" : "false" }, k === all.length - 1 ? "all" : amount(zoom))),
+      control("panBack", "‹", { off: L.first === 0 }), control("pan", "›", { off: L.last === frames })),
+    L.bar > 0 && h("div", { class: "btns", role: "group", "aria-label": "Blocks in view" }, h("span", { class: "lab" }, `blocks ${base}–${Math.min(base + L.columns, story.doc.machine.file_pages) - 1}`),
+      control("blocksBack", "‹", { off: base === 0 }), control("blocks", "›", { off: base + L.columns >= filePages(L, story).last })),
+    L.level !== "cell" && h("button", { type: "button", class: "txt", "data-act": "bits", "aria-pressed": ui.bits ? "true" : "false" }, "PFN bits"),
+    big && outside.map(({ n, kind, words }) => h("button", { type: "button", class: `txt show ${kind}`, "data-show": n }, `show ${words}`)),
+    L.bar > 0 && pick.block >= 0 && (pick.block < base || pick.block >= base + L.columns) && h("button", { type: "button", class: "txt show", "data-act": "showBlock" }, `show block ${pick.block}`));
 }
 
 /** Every control: its name, and its keys as a reader says them. The buttons, the keyboard and the help are made from this. */
@@ -874,6 +1105,9 @@ const CONTROLS = {
   kexecBack: ["Previous kexec", "Shift+K"], kexec: ["Next kexec", "K"],
   changeBack: ["Previous change of what is selected", "Shift+Left"], change: ["Next change of what is selected", "Shift+Right"],
   pin: ["Pin this step, for print and sharing", "P"], share: ["Share this figure", "E"], help: ["Keys and marks", "?"],
+  zoomIn: ["Fewer frames in view", "+"], zoomOut: ["More frames in view", "-"],
+  panBack: ["Earlier frames", "["], pan: ["Later frames", "]"],
+  blocksBack: ["Earlier blocks", ","], blocks: ["Later blocks", "."],
   clear: ["Close, or select nothing", "Escape"],
 };
 const KEYS = Object.fromEntries(Object.entries(CONTROLS).map(([act, [, key]]) => [key, act]));
@@ -977,13 +1211,14 @@ export function why(story, state, ui) {
   if (pick.frame < 0 && pick.block < 0)
     return h("section", { class: "why", "aria-label": "Selected" }, h("h4", {}, "Nothing selected"), h("p", { class: "quiet" }, "Pick a frame or a block to see why it is as it is."));
   const name = pick.frame >= 0 ? `Frame ${pfnName(pick.frame)}` : `Block ${pick.block}`;
-  const known = facts(story, state, pick);
+  const all = facts(story, state, pick), room = (list) => (ui.L.narrow ? 5 : historyRoom(story, state, list, ui.L));
+  const known = room(all) < 1 ? all.filter(([, , bit]) => !bit) : all; // beside two violations the bitmap's word is left to the text
   const role = pick.frame >= 0 ? ROLE[state.rows.role.at(pick.frame)] : VERDICT[state.rows.verdict.at(pick.block)];
   const tag = { fresh: "not uptodate", unknown: VERDICT_WORDS[UNKNOWN], fdt: "KHO", bitmap: "KHO", inode: "KHO", other: "allocated" }[role] ?? role;
   return h("section", { class: "why", "aria-label": "Selected" },
     h("h4", {}, h("span", { class: "mono" }, name), h("span", { class: `tag ${role}` }, tag)),
-    h("dl", {}, known.map(([a, b]) => [h("dt", {}, a), h("dd", {}, b)])),
-    pick.frame >= 0 && historyList(story, state, pick.frame, ui.L.narrow ? 5 : historyRoom(story, state, known, ui.L)));
+    h("dl", {}, known.map(([a, b, bit]) => [h("dt", {}, a), h("dd", { class: bit ? "word" : null }, bit ? [h("span", { class: "mono" }, b), " ", bit] : b)])),
+    pick.frame >= 0 && historyList(story, state, pick.frame, clamp(room(known), state.bad.length > 1 ? 0 : 1, 5)));
 }
 
 /** How many steps of a history fit beside the figure; the panel gives way, so that nothing below it moves. */
@@ -994,8 +1229,8 @@ function historyRoom(story, state, known, L) {
   const block = (name) => 36 + 16 * lines(details(state, name), width - 36);
   const lampRows = (long + Math.ceil((rest.length - long) / 2)) * line + (bad.length ? bad.map(block).reduce((a, b) => a + b) : 17);
   const factRows = known.reduce((sum, [, words]) => sum + line * lines(words, width - 68), 0);
-  const room = L.memory + L.rows * L.rowHeight + 40 - lampRows - 12 - 20 - factRows - 8;
-  return clamp(Math.floor(room / line), 1, 5);
+  const room = L.end + 30 - lampRows - 12 - 20 - factRows - 8;
+  return Math.floor(room / line);
 }
 
 function facts(story, state, { frame, block }) {
@@ -1011,10 +1246,28 @@ function facts(story, state, { frame, block }) {
     !told && ["holds", role === "stale" ? (poison === machine.page_size ? "freed poison" : "another owner's page") : i >= 0 ? `block ${i} of this file` : role === "unclaimed" && lost ? "nobody knows yet" : role === "free" ? "nothing" : ROLE_WORDS[role]],
     owner.length && ["owner", owner.join(", ") + (owner.length === 1 && role !== "cached" ? " only" : "")],
     ["PFN bit", lost ? VERDICT_WORDS[UNKNOWN] : rows.bit.at(frame) ? (since > 0 ? `set since step ${since}` : "set") : "clear"],
+    !lost && [`word ${Math.floor(frame / WORD)}`, wordHex(rows.bit, Math.floor(frame / WORD)), `bit ${frame % WORD}`],
     rows.refs.at(frame) > 0 && ["refs", rows.maps.at(frame) > 0 ? `${rows.refs.at(frame)}, mapped ${rows.maps.at(frame)}` : String(rows.refs.at(frame))],
     flags.length && ["flags", flags.join(" ")],
     ["bytes", preview(state, frame, machine)],
   ].filter((fact) => fact && fact[1] !== "");
+}
+
+const WORD = 64; // bits of a word of the PFN bitmap
+
+/** A word of the bitmap in hex; bit 0 is the lowest. */
+export function wordHex(bits, word) {
+  let value = 0n;
+  for (let k = 0; k < WORD; k++) if (bits.at(word * WORD + k) > 0) value |= 1n << BigInt(k);
+  return value.toString(16).padStart(16, "0");
+}
+
+/** The words of the bitmap that are not zero, as many as one reads. */
+function bitmapWords({ rows: { bit } }) {
+  const words = new Set();
+  for (const [first, end, set] of bit.runs()) if (set > 0) for (let w = Math.floor(first / WORD); w * WORD < end; w++) words.add(w);
+  const shown = [...words].slice(0, TWIN).map((w) => `${w}: ${wordHex(bit, w)}`);
+  return words.size ? `${shown.join("; ")}${words.size > TWIN ? `; and ${amount(words.size - TWIN)} more` : ""}` : "all zero";
 }
 
 function sinceWhen(story, state, frame) {
@@ -1038,7 +1291,7 @@ function preview(state, n, { page_size: size }) {
 }
 
 function historyList(story, state, frame, most) {
-  const past = biography(story, frame).filter((e) => e.t <= state.t).slice(-most);
+  const past = most ? biography(story, frame).filter((e) => e.t <= state.t).slice(-most) : [];
   return past.length > 0 && h("ol", { "aria-label": "Changes so far" }, past.map((e) => h("li", { class: e.t === state.t ? "now" : null, "aria-current": e.t === state.t ? "step" : null },
     h("a", { href: "#", "data-go": e.t }, String(e.t)), h("span", {}, h("em", {}, e.call), " ", e.text))));
 }
@@ -1100,6 +1353,8 @@ function crumb(story, stack, call, depth, tight) {
   return h("span", { class: "crumb mono" }, parts.flatMap((part, k) => (k ? [h("i", { "aria-hidden": "true" }, "›"), part] : [part])));
 }
 
+const TWIN = 256; // of blocks, words, runs: more is not read but searched
+
 /** The step as text: complete without the picture; of two futures each, and in what they differ. */
 export function twin(all, ui) {
   return h("details", { class: "twin" }, h("summary", {}, "This step as text"), ui.twin && all.map(([story, side]) => [
@@ -1116,9 +1371,10 @@ function twinOf(story, state) {
   const stack = state.stack.map(({ fn }) => story.doc.functions[fn].name).join(" › ");
   return [h("table", {}, h("caption", {}, `Step ${state.t} of ${story.last}. ${[state.cpu, state.say].filter(Boolean).join(": ")}`),
       h("thead", {}, h("tr", {}, ["Block", "Page cache", "Block list", "PFN bit", "Verdict"].map((s) => h("th", { scope: "col" }, s)))),
-      h("tbody", {}, used.map((i) => twinRow(story, state, i)))),
+      h("tbody", {}, used.slice(0, TWIN).map((i) => twinRow(story, state, i)))), used.length > TWIN && h("p", {}, `And ${amount(used.length - TWIN)} blocks more.`),
     h("p", {}, `${lost ? "Block list and PFN bits are not found yet." : "Blocks not shown are empty in both."} ${sizes} ${bad}${waits}`),
     stack && h("p", {}, "Path: ", h("span", { class: "mono" }, stack), `, line ${state.stack.at(-1).line}.`),
+    !lost && h("p", {}, "Words of the PFN bitmap: ", h("span", { class: "mono" }, bitmapWords(state)), "."),
     h("p", {}, "Frames: ", h("span", { class: "mono" }, frameRuns(state)), ".")];
 }
 
@@ -1131,8 +1387,11 @@ function twinRow(story, state, i) {
 }
 
 function frameRuns(state) {
-  const out = [];
-  for (const [first, end, r] of state.rows.role.runs()) out.push(`${hex(first)}${end - first > 1 ? "–" + hex(end - 1) : ""} ${ROLE_WORDS[ROLE[r]]}`);
+  const out = [], runs = state.rows.role.runs();
+  for (const [first, end, r] of runs) {
+    if (out.length === TWIN) { out.push(`and more from ${hex(first)} on`); break; }
+    out.push(`${hex(first)}${end - first > 1 ? "–" + hex(end - 1) : ""} ${ROLE_WORDS[ROLE[r]]}`);
+  }
   return out.join("; ");
 }
 
@@ -1292,8 +1551,8 @@ export function view(story, ui, L) {
     h("div", { class: "tlwrap" }, timeline(story, state, outer, pick, ui)),
     transport(lead, ui, shown.last, shown.selection, to),
     story.other && branch(story, ui),
-    two ? h("div", { class: "futures" }, all.map(([s, side]) => future(s, side, shown, L)), key())
-      : [sentence(lead, state, ui), h("div", { class: "figwrap" }, figure(lead, { ...state, differs }, L, shown), key()),
+    two ? h("div", { class: "futures" }, all.map(([s, side]) => future(s, side, shown, L)), ranges(lead, state, ui, L, pick), key(lead, L))
+      : [sentence(lead, state, ui), h("div", { class: "figwrap", style: `width:${L.wide}px` }, figure(lead, { ...state, differs }, L, shown), ranges(lead, state, ui, L, pick), key(lead, L), below(lead, state, ui)),
         h("div", { class: "rail" }, lamps(lead, state), why(lead, state, shown)), code(lead, state, shown)],
     twin(all, shown), foot(story, shown),
     ui.paper && paper(all, ui),
@@ -1361,10 +1620,6 @@ export function lines(pairs, room) {
 
 const lineText = (words, x, y) => h("text", { class: "cap", x, y }, words.map(([word, cls], k) => h("tspan", { class: cls }, (k ? " " : "") + word)));
 
-/** The key as part of a picture. */
-const keyRow = (x, y, pitch) => h("g", { transform: `translate(${x} ${y})` }, keyMarks().map(([words, marks], k) =>
-  h("g", { transform: `translate(${k * pitch} 0)` }, marks, h("text", { class: "cap", x: 20, y: 12 }, words))));
-
 /** A step's caption: number, call, what was violated first here, the sentence. */
 function caption(story, state) {
   const news = story.violations.filter((v) => v.first === state.t).map((v) => `Violated: ${v.name.toLowerCase()}.`).join(" ");
@@ -1375,7 +1630,8 @@ function caption(story, state) {
 export function strip(story, steps) {
   const { width, gutter, gap, row } = MINI, states = steps.map((t) => story.states[t]), tall = miniHeight(story);
   const texts = states.map((state) => lines(caption(story, state), width)), deep = Math.max(...texts.map((l) => l.length)) * 15;
-  const pitch = tall + deep + 36, W = gutter + row * (width + gap), H = 26 + Math.ceil(steps.length / row) * pitch + 24;
+  const pitch = tall + deep + 36, W = gutter + row * (width + gap), keyed = keyGrid(story, layout(560, story), Math.floor((W - gutter) / 100));
+  const H = 26 + Math.ceil(steps.length / row) * pitch + 8 + keyed.height;
   const place = (k) => [gutter + (k % row) * (width + gap), 26 + Math.floor(k / row) * pitch];
   return h("svg", { class: "strip", ...sheet(W, H), role: "img", "aria-label": `${story.doc.title}: steps ${steps.join(", ")}` },
     h("title", {}, story.doc.title), h("desc", {}, states.map((state) => `Step ${state.t}: ${spoken(story, state)}`).join(" ")),
@@ -1386,7 +1642,7 @@ export function strip(story, steps) {
         miniature(story, state, x, y), texts[k].map((words, n) => lineText(words, x, y + tall + 14 + n * 15)),
         crossed && [path("kx", `M${x - gap / 2} ${y}v${tall + deep}`), rect("kx-tag", x - gap / 2 - TAG, y + tall + deep, 2 * TAG, 16, 3), text("kx-t", x - gap / 2, y + tall + deep + 12, "KEXEC")]];
     }),
-    keyRow(gutter, H - 18, 86));
+    h("g", { transform: `translate(${gutter} ${H - keyed.height})` }, keyed.kids));
 }
 
 /** One step as one picture: timeline, sentence, figure, key; what is violated stands below the sentence. */
@@ -1395,13 +1651,13 @@ export function leaf(story, state, selection) {
   const time = timeline({ ...story, other: null }, state, L, resolve(state, ui.selection), ui), drawn = figure(story, state, L, ui), G = L.G;
   const words = [...lines([[state.cpu, "now"], [spoken(story, state), "strong"]], 520),
     ...state.bad.flatMap((v) => lines([[`Violated: ${nameOf(v).toLowerCase()}.`, "bad"], [detailOf(v), ""]], 560))];
-  const y = 24 + +time.attrs.height + 20, top = y + words.length * 18, H = top + +drawn.attrs.height + 30;
+  const y = 24 + +time.attrs.height + 20, top = y + words.length * 18, keyed = keyGrid(story, L, 5), H = top + +drawn.attrs.height + 10 + keyed.height;
   const nested = (node, at) => h("svg", { class: node.attrs.class, x: 0, y: at, width: node.attrs.width, height: node.attrs.height, viewBox: node.attrs.viewBox }, node.kids);
   return h("svg", { class: "leaf", ...sheet(568, H), role: "img" },
     h("title", {}, `${story.doc.title}, step ${state.t} of ${story.last}`), h("desc", {}, [spoken(story, state), violated(state)].join(" ")),
     rect("sheet", -EDGE, -EDGE, 568 + 2 * EDGE, H + 2 * EDGE), lineText([[story.doc.title, "strong"], [`step ${state.t} of ${story.last}`, "quiet"]], G, 14),
     nested(time, 24), words.map((line, k) => lineText(line, G, y + k * 18)), nested(drawn, top),
-    keyRow(G, H - 20, 72));
+    h("g", { transform: `translate(${G} ${H - keyed.height})` }, keyed.kids));
 }
 
 /** Pictures beside each other, or below one another, as one; each under the words that name it. */
@@ -1570,14 +1826,15 @@ function open({ model, el }) {
   const story = decode(model.get("document"), model.get("sources") ?? {});
   const opens = () => clamp(model.get("t") ?? story.doc.start ?? 0, 0, story.last);
   const ui = { t: opens(), selection: null, hover: null, focus: null, playing: false, still: false,
-    twin: false, more: false, panel: null, paper: false, show: "both", side: null, pins: [], what: "this", range: [0, story.last], link: "", told: "", depth: null, theme: "light", tab: { frame: 0, cache: 0, block: 0 } };
+    twin: false, more: false, panel: null, paper: false, show: "both", side: null, pins: [], what: "this", range: [0, story.last], link: "", told: "", depth: null, theme: "light", tab: { frame: 0, cache: 0, block: 0 },
+    shown: undefined, base: null, bits: false }; // frames in view; first block in view, null to follow the selection; PFN bits over dots and shares
   const all = () => futures(story, ui.show), lead = () => all()[0][0], end = () => endOf(all());
   /** The layout of a figure; two of them share the width of an outer one. */
   function measure(width = el.clientWidth || 736) {
-    const outer = layout(width, story), two = all().length > 1 && !outer.narrow;
-    return two ? { ...layout((outer.W - 20) / 2, story), outer } : outer;
+    const outer = layout(width, story, ui.shown), two = all().length > 1 && !outer.narrow;
+    return two ? { ...layout((outer.W - 20) / 2, story, ui.shown), outer } : outer;
   }
-  let L = measure(), tree = null, root = null, timer = 0, sync = 0, dragging = false;
+  let L = measure(), tree = null, root = null, timer = 0, sync = 0, dragging = null;
   let drawing = false, again = false;
 
   function draw() {
@@ -1637,7 +1894,31 @@ function open({ model, el }) {
     play: toggle, more: () => flip("more"), share: () => panel("share"), help: () => panel("help"),
     pin: () => { ui.pins = ui.pins.includes(ui.t) ? ui.pins.filter((t) => t !== ui.t) : [...ui.pins, ui.t].sort((a, b) => a - b); draw(); },
     clear: () => (ui.panel ? panel(null) : select(null)),
+    zoomIn: () => zoomBy(-1), zoomOut: () => zoomBy(1), panBack: () => look(L.first - L.zoom), pan: () => look(L.last), bits: () => flip("bits"),
+    blocksBack: () => L.bar && lookAtBlock(Math.max(0, blocksInView() - L.columns)), blocks: () => L.bar && lookAtBlock(blocksInView() + L.columns),
+    showBlock: () => lookAtBlock(selected().block),
   };
+
+  const { frames } = story.doc.machine, widths = zooms(frames), blocksInView = () => baseOf(L, ui, selected());
+
+  /** Bring frame `n` into view, at this zoom or another. */
+  function look(n, zoom = L.zoom) {
+    ui.shown = shownRange(n, zoom, frames);
+    L = measure();
+    draw();
+  }
+
+  /** One zoom in or out; what is selected stays in view if it was. */
+  function zoomBy(step) {
+    const zoom = widths[widths.indexOf(L.zoom) + step], { frame } = selected();
+    if (zoom) look(inView(L, frame) ? frame : L.first, zoom);
+  }
+
+  /** Move the window of blocks so that block `i` is in it. */
+  function lookAtBlock(i) {
+    ui.base = clamp(windowOf(L, i), 0, filePages(L, story).last - L.columns);
+    draw();
+  }
 
   /** Open a panel and put the focus there, or close it and put the focus back on its button. */
   function panel(name) {
@@ -1694,34 +1975,55 @@ function open({ model, el }) {
   }
 
   function select(spot) {
+    if (spot?.kind === "range") return look(spot.n, widths.findLast((zoom) => zoom <= Math.max(4096, spot.last - spot.n) && zoom < L.zoom));
     ui.selection = spot && (spot.kind === "frame" ? spot : { kind: "block", n: spot.n });
-    draw();
+    ui.base = null;
+    const { frame } = selected();
+    if (spot && frame >= 0 && !inView(L, frame)) look(frame);
+    else draw();
   }
 
   /** Keys inside a grid: arrows move the focus, Enter selects. Returns true if the key was used. */
   function gridKey(key, cell) {
-    const [kind, n] = [cell.dataset.cell.split(" ")[0], +cell.dataset.cell.split(" ")[1]];
+    const [kind, n] = [cell.dataset.cell.split(" ")[0], +cell.dataset.cell.split(" ")[1]], figure = cell.closest("svg");
     if (key === "Enter") { select({ kind, n }); return true; }
-    const base = windowOf(L, selected().block), limit = kind === "frame" ? story.doc.machine.frames : Math.min(base + L.columns, story.doc.machine.file_pages);
     let [to, k] = [kind, n + ({ ArrowLeft: -1, ArrowRight: 1 }[key] ?? 0)];
-    if (kind === "frame") k += { ArrowUp: -16, ArrowDown: 16 }[key] ?? 0;
-    else if (key === "ArrowUp" || key === "ArrowDown") to = key === "ArrowUp" ? "cache" : "block";
-    else if (!key.startsWith("Arrow")) return false;
     if (!key.startsWith("Arrow")) return false;
-    if (k < (kind === "frame" ? 0 : base) || k >= limit) return true;
+    if (kind === "frame") k += { ArrowUp: -L.perRow, ArrowDown: L.perRow }[key] ?? 0;
+    else if (key === "ArrowUp" || key === "ArrowDown") to = key === "ArrowUp" ? "cache" : "block";
+    if (k < 0 || k >= (kind === "frame" ? frames : L.bar ? filePages(L, story).last : L.columns)) return true;
     ui.tab = { ...ui.tab, [to]: k };
     ui.focus = { kind: to, n: k };
-    draw();
-    cell.closest("svg").querySelector(`[data-cell="${to} ${k}"]`)?.focus({ preventScroll: true });
+    if (kind === "frame" && !inView(L, k)) look(k);
+    else if (kind !== "frame" && windowOf(L, k) !== blocksInView()) lookAtBlock(k);
+    else draw();
+    figure.querySelector(`[data-cell="${to} ${k}"]`)?.focus({ preventScroll: true });
     return true;
   }
 
+  /** Keys on a bar: the window moves by its own size, by sixteen of it, to either end. Returns true if the key was used. */
+  function barKey(key, [which]) {
+    const [first, size, last] = which === "file" ? [blocksInView(), L.columns, filePages(L, story).last] : [L.first, L.zoom, frames];
+    const to = { ArrowLeft: first - size, ArrowDown: first - size, ArrowRight: first + size, ArrowUp: first + size, PageUp: first - 16 * size, PageDown: first + 16 * size, Home: 0, End: last - 1 }[key];
+    if (to != null) (which === "file" ? lookAtBlock : look)(clamp(to, 0, last - 1));
+    return to != null;
+  }
+
+  /** Drag a bar's bracket to where the pointer is. */
+  function drag(event, [which, first, last]) {
+    const { left } = (event.target.closest("svg.fig") ?? root.querySelector("svg.fig")).getBoundingClientRect(), part = clamp((event.clientX - left - L.G) / (16 * L.P), 0, 1);
+    ui.still = true;
+    if (which === "file") lookAtBlock(Math.floor(part * (filePages(L, story).last - 1)));
+    else look(+first + Math.floor(part * (last - first - 1)));
+  }
+
   function onKey(event) {
-    if (event.altKey || event.ctrlKey || event.metaKey) return;
+    if ((event.altKey || event.ctrlKey || event.metaKey) && !event.getModifierState("AltGraph")) return; // some keyboards have brackets there
     if (event.target.matches?.("input, select") && event.key !== "Escape") return event.stopPropagation(); // it types
     const cell = event.target.closest?.("[data-cell]"), control = event.target.closest?.("button, a, summary");
     const own = control && (event.key === " " || event.key === "Enter"); // the control's own key
-    if (!(cell && !event.shiftKey && gridKey(event.key, cell))) {
+    const rail = event.target.closest?.("[data-bar]");
+    if (!(cell && !event.shiftKey && gridKey(event.key, cell)) && !(rail && !event.shiftKey && barKey(event.key, rail.dataset.bar.split(" ")))) {
       const name = KEYS[keyName(event)];
       if (own || !name) return;
       act(name);
@@ -1731,7 +2033,7 @@ function open({ model, el }) {
   }
 
   function onClick(event) {
-    const spot = event.target.closest?.("[data-act], [data-go], [data-depth], [data-save], [data-future]");
+    const spot = event.target.closest?.("[data-act], [data-go], [data-depth], [data-save], [data-future], [data-zoom], [data-show], [data-bar]");
     if (spot?.dataset.act) act(spot.dataset.act);
     else if (spot?.dataset.go) { event.preventDefault(); go(+spot.dataset.go); }
     else if (spot?.dataset.depth) { ui.depth = +spot.dataset.depth; draw(); }
@@ -1740,13 +2042,16 @@ function open({ model, el }) {
       L = measure();
       go(ui.t, { still: true });
     } else if (spot?.dataset.save) save(spot.dataset.save);
+    else if (spot?.dataset.zoom) look(inView(L, selected().frame) ? selected().frame : L.first, +spot.dataset.zoom);
+    else if (spot?.dataset.show) look(+spot.dataset.show);
+    else if (spot?.dataset.bar) return; // the press has moved it
     else if (event.target.closest?.("svg.fig")) select(under(event));
   }
 
   /** The cell under the pointer, in the figure's own units. */
   function under(event) {
     const box = event.target.closest("svg.fig").getBoundingClientRect();
-    return hit(L, story, event.clientX - box.left, event.clientY - box.top, windowOf(L, selected().block));
+    return hit(L, story, event.clientX - box.left, event.clientY - box.top, blocksInView());
   }
 
   function scrub(event) {
@@ -1755,17 +2060,17 @@ function open({ model, el }) {
   }
 
   function onPointer(event) {
-    const inTime = event.target.closest?.("svg.tl");
-    if (event.type === "pointerdown" && inTime && event.button === 0) {
-      dragging = true;
-      inTime.setPointerCapture?.(event.pointerId);
-      scrub(event);
-    } else if (event.type === "pointermove" && dragging) scrub(event);
+    const held = event.target.closest?.("svg.tl, [data-bar]");
+    if (event.type === "pointerdown" && held && event.button === 0) {
+      dragging = held.dataset.bar?.split(" ") ?? [];
+      held.setPointerCapture?.(event.pointerId);
+    }
+    if (dragging && (event.type === "pointerdown" || event.type === "pointermove")) dragging.length ? drag(event, dragging) : scrub(event);
     else if (event.type === "pointermove") {
       const spot = event.pointerType === "mouse" && event.target.closest?.("svg.fig") ? under(event) : null;
       if (spot?.kind !== ui.hover?.kind || spot?.n !== ui.hover?.n) { ui.hover = spot; draw(); }
     } else if (event.type === "pointerleave") { if (ui.hover) { ui.hover = null; draw(); } }
-    else if (event.type !== "pointerdown") dragging = false;
+    else if (event.type !== "pointerdown") dragging = null;
   }
 
   function onFocus(event) {
