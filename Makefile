@@ -79,6 +79,8 @@ $(READY): pyproject.toml uv.lock tools/lab-overrides.json
 	  echo "If a newer one is installed, name it: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; } >&2
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 	  echo "$(PYTHON) cannot make virtual environments. On Debian or Ubuntu: apt install python3-venv"; exit 1; } >&2
+	@test ! -L .venv || { echo ".venv is a link. Setting up would empty the folder it leads to; remove the link first."; \
+	  exit 1; } >&2
 	@echo "Setting up .venv with $$($(PYTHON) --version). This happens once and takes about half a minute."
 	@$(PYTHON) -m venv --clear .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \

@@ -48,6 +48,21 @@ def test_an_old_python_is_named_with_the_way_out(make, tmp_path):
     assert "Python 3.9.1" in stopped.value.stderr
 
 
+def test_a_linked_environment_is_never_emptied(need, tmp_path):
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    (shared / "kept").touch()
+    here = tmp_path / "tree"
+    for name in ("Makefile", "pyproject.toml", "uv.lock", "tools/lab-overrides.json"):
+        (here / name).parent.mkdir(parents=True, exist_ok=True)
+        (here / name).write_bytes((ROOT / name).read_bytes())
+    (here / ".venv").symlink_to(shared)
+    done = subprocess.run([need("make", "make"), "book"], cwd=here, capture_output=True, text=True, check=False)
+    assert done.returncode
+    assert ".venv is a link" in done.stderr
+    assert [path.name for path in shared.iterdir()] == ["kept"]
+
+
 @pytest.mark.parametrize("page", sorted(ROOT.glob("*.md")), ids=lambda page: page.name)
 def test_pages_name_only_targets_that_exist(page):
     named = re.findall(r"(?:^|`|\$ )make (\w+)", page.read_text(), re.MULTILINE)
