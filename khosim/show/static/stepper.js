@@ -1319,7 +1319,7 @@ function codeLane(story, { cpu, stack, call, now }, tight, ui) {
   const rows = range(LINES).map((k) => lines[k] ?? { n: "", text: spot || k !== (LINES - 1) / 2 ? "" : hint });
   const kind = (n) => (store && store[0] <= n && n <= store[1] ? "lit" : n !== spot?.line ? null : store ? "told" : top ? "lit" : "lit waits");
   return h("section", { class: `cpu ${now ? "now" : ""}`, "aria-label": `Source${cpu && `, ${cpu}`}` },
-    h("h4", {}, h("b", {}, cpu), crumb(story, stack, call, depth, tight)),
+    h("h4", {}, h("b", {}, cpu || "Source"), crumb(story, stack, call, depth, tight)),
     h("p", { class: "where mono", title: fn ? whereWords(fn) : null }, fn ? whereWords(fn) : "\u00a0"),
     h("ol", { class: `src mono ${spot ? "" : "idle"}`, "aria-label": "Source lines", tabindex: ui.narrow ? 0 : null }, rows.map(({ n, text: words }) =>
       h("li", { class: n === "" ? null : kind(n), "aria-current": spot && n === spot.line ? "true" : null }, h("i", {}, String(n)), h("code", {}, words)))));
