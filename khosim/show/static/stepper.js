@@ -1212,7 +1212,7 @@ export function why(story, state, ui) {
     return h("section", { class: "why", "aria-label": "Selected" }, h("h4", {}, "Nothing selected"), h("p", { class: "quiet" }, "Pick a frame or a block to see why it is as it is."));
   const name = pick.frame >= 0 ? `Frame ${pfnName(pick.frame)}` : `Block ${pick.block}`;
   const all = facts(story, state, pick), room = (list) => (ui.L.narrow ? 5 : historyRoom(story, state, list, ui.L));
-  const known = room(all) < 1 ? all.filter(([, , bit]) => !bit) : all; // beside two violations the bitmap's word is left to the text
+  const known = room(all) < 2 ? all.filter(([, , bit]) => !bit) : all; // where room is short the history goes first, and the text has the bitmap's word
   const role = pick.frame >= 0 ? ROLE[state.rows.role.at(pick.frame)] : VERDICT[state.rows.verdict.at(pick.block)];
   const tag = { fresh: "not uptodate", unknown: VERDICT_WORDS[UNKNOWN], fdt: "KHO", bitmap: "KHO", inode: "KHO", other: "allocated" }[role] ?? role;
   return h("section", { class: "why", "aria-label": "Selected" },
