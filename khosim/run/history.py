@@ -28,8 +28,12 @@ class History(Sequence[Moment]):
     _transcript: ClassVar[Callable[[History], str] | None] = None
 
     def __init__(self, title: str, replay: Callable[[History, list[Choice]], History]) -> None:
-        """Start empty; `replay(self, choices)` must return the history that these choices give."""
+        """Start empty; `replay(self, choices)` must return the history that these choices give.
+
+        `start` is the moment that a figure of it opens at.
+        """
         self.title = title
+        self.start = 0
         self.moments: list[Moment] = []
         self.calls: list[Call] = []
         self.choices: list[Choice] = []
@@ -108,19 +112,20 @@ class History(Sequence[Moment]):
         after = self.moments[moment.t + 1 :]
         return moment.position, after[0].position if after else len(self.choices)
 
-    def fork(self, t: int, choice: Choice | str) -> History:
+    def fork(self, t: int, choice: Choice | str, title: str = "") -> History:
         """The other future: the same run up to moment `t`, then `choice`, then nobody interferes.
 
-        This history stays as it is; the new one names it as `parent` with the first differing time, which is in its
-        title too. Raises `UsageError` where `choice` was not open.
+        This history stays as it is; the new one names it as `parent` with the first differing time, which is its
+        `start`, and in its title unless one is given. Raises `UsageError` where `choice` was not open.
         """
         wanted = _parse(choice)
         start, end = self._span(t)
         for at in range(start, end):
             if wanted in self.points.get(at, ()) and self.choices[at] != wanted:
                 other = self._replay(self, [*self.choices[:at], wanted])
-                other.parent = (self, first_difference(self, other))
-                other.title = f"{self.title}, other future at step {other.parent[1]}"
+                parts = first_difference(self, other)
+                other.parent, other.start = (self, parts), min(parts, other.steps)
+                other.title = title or f"{self.title}, other future at step {parts}"
                 return other
         open_here = ", ".join(map(str, self.alternatives(t))) or "nothing"
         moments = [str(moment.t) for moment in self.moments if self.alternatives(moment.t)]

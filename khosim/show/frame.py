@@ -11,7 +11,7 @@ stack and the verdicts. `states` rebuilds every state from it, as the stepper's 
                 "stack": [keep, function, line, ...], "bad": [violated, ...], "pending": [number of an invariant, ...],
                 "warn": 1}, ...],
      "start": the step to open at, if it is not 0,
-     "other": {"from": k, "title", "digest", "calls", "kexecs", "failure", "steps"}, the second future of a fork}
+     "other": {"from": k, "digest", "calls", "kexecs", "failure", "steps"}, the second future of a fork}
 
 What is missing in a step is as it was in the step before, except `d` and `warn`. A stack keeps its outermost
 `keep` frames. The plane "bytes" carries text pieces instead of runs. Both codes are in `khosim.show.runs`.
@@ -78,10 +78,11 @@ def document(history: History, file: str | None = None) -> Document:
     functions: list[Document] = []
     first = picture(main[0].snapshot, name)
     found = _run(main, name, numbers, functions)
-    start = int(getattr(history, "start", 0))
+    start = history.start
     return {
         "schema": SCHEMA,
         "id": slug(history.title),
+        "title": history.title,
         "file": name,
         "machine": _machine(main[0].snapshot),
         "invariants": [list(pair) for pair in STATEMENTS.items()],
@@ -152,7 +153,6 @@ def _futures(history: History) -> tuple[History, History | None]:
 def _run(history: History, file: str, numbers: Numbers, functions: list[Document]) -> Document:
     """What a document says of one run; `numbers` and `functions` grow by the functions it met."""
     return {
-        "title": history.title,
         "digest": history.digest,
         "calls": _calls(history),
         "kexecs": [int(t) for t in history.kexecs],

@@ -69,7 +69,7 @@ def transcript(history: History) -> str:
 
 def shown(history: History) -> int:
     """Return the step that a figure's text shows: the one it opens at, if it says so, else the last."""
-    return int(getattr(history, "start", 0)) or len(history) - 1
+    return history.start or len(history) - 1
 
 
 def plain(history: History) -> str:

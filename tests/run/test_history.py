@@ -190,6 +190,16 @@ def test_a_choice_that_was_not_open_is_refused_with_those_that_were(trace):
         trace.fork(1000, "cpu0")
 
 
+def test_a_fork_bears_its_own_title_and_opens_where_the_futures_part(trace):
+    """Unless it is given one, the title says where that is."""
+    asked = next(t for t in range(len(trace)) if "cpu0=-12" in map(str, trace.alternatives(t)))
+    other = trace.fork(asked, "cpu0=-12")
+    assert other.parent == (trace, other.start)
+    assert other.title == f"{trace.title}, other future at step {other.start}"
+    assert trace.fork(asked, "cpu0=-12", title="refused").title == "refused"
+    assert trace.start == 0
+
+
 def test_two_tasks_fork_into_another_order():
     """Whose turn it is is a choice as well; the other order has another first differing step."""
     stage = session(khosim.MachineConfig(), {})

@@ -60,6 +60,7 @@ class History:
     kexecs: list[int] = field(default_factory=list)
     failure: Exception | None = None
     parent: Any = None
+    start: int = 0
 
     def __len__(self) -> int:
         return len(self.moments)

@@ -205,8 +205,7 @@ def forked():
 def test_a_fork_shares_its_steps_with_its_parent(forked):
     parent, fork = forked
     doc = json.loads(json.dumps(document(fork)))
-    assert (doc["digest"], doc["title"]) == (parent.digest, "a fork")
-    assert doc["other"]["title"] == f"a fork, other future at step {fork.parent[1]}"
+    assert (doc["digest"], doc["title"]) == (parent.digest, f"a fork, other future at step {fork.parent[1]}")
     assert doc["id"] == slug(fork.title)
     assert doc["other"]["digest"] == fork.digest != parent.digest
     assert 0 < doc["other"]["from"] <= fork.parent[1]
@@ -221,8 +220,9 @@ def test_a_fork_shares_its_steps_with_its_parent(forked):
 def test_a_fork_without_another_future_in_it_is_its_parents_document(forked):
     parent, fork = forked
     alone, both = document(parent), document(fork)
-    assert both.keys() - alone.keys() == {"other"}
-    assert {key for key in alone if both[key] != alone[key]} <= {"id", "functions"}
+    assert both.keys() - alone.keys() == {"other", "start"}
+    assert both["start"] == fork.parent[1]
+    assert {key for key in alone if both[key] != alone[key]} <= {"id", "title", "functions"}
     assert set(sources(parent)) <= set(sources(fork))
 
 
