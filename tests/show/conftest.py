@@ -2,6 +2,7 @@
 
 import pytest
 
+import khosim
 from khosim.show import frame, text
 from khosim.show.lamps import Rail, rails
 from tests.browser import opened, served
@@ -47,3 +48,17 @@ def phone(browser, site):
 @pytest.fixture(scope="module")
 def lived():
     return traits(recorded(64))
+
+
+@pytest.fixture(scope="module")
+def forked():
+    """A run of two kernels, and its other future after the kexec."""
+    machine = khosim.boot(frames=64, page_size=64)
+    with machine.record("a fork") as trace:
+        fd = machine.os.memfd_create("guest", khosim.MFD_KHO)
+        machine.os.pwrite(fd, b"hello", 0)
+        machine = machine.kexec()
+        fd = machine.os.memfd_create("guest", khosim.MFD_KHO)
+        machine.os.pread(fd, 5, 0)
+    t = next(moment.t for moment in trace if moment.t > trace.kexecs[0] and trace.alternatives(moment.t))
+    return trace, trace.fork(t, trace.alternatives(t)[0])

@@ -4,7 +4,6 @@ import json
 import re
 from pathlib import Path
 
-import khosim
 from khosim.show.frame import SCHEMA, document, states
 from khosim.show.picture import PLANES
 
@@ -12,22 +11,8 @@ PAGE = (Path(__file__).parents[2] / "book" / "format.md").read_text()
 TABLES = [re.findall(r"^\| `(\w+)` \|", part, re.MULTILINE) for part in PAGE.split("|---|---|")[1:]]
 
 
-def forked():
-    machine = khosim.boot(frames=64, page_size=64)
-    with machine.record("a fork") as trace:
-        fd = machine.os.memfd_create("guest", khosim.MFD_KHO)
-        machine.os.pwrite(fd, b"hello", 0)
-        machine = machine.kexec()
-        fd = machine.os.memfd_create("guest", khosim.MFD_KHO)
-        machine.os.pread(fd, 5, 0)
-    t = next(moment.t for moment in trace if trace.alternatives(moment.t))
-    fork = trace.fork(t, trace.alternatives(t)[0])
-    fork.start = 1
-    return document(fork)
-
-
-def test_the_page_names_every_key():
-    doc = forked()
+def test_the_page_names_every_key(forked):
+    doc = document(forked[1])
     document_keys, step_keys = TABLES
     assert set(document_keys) == set(doc)
     assert {key for step in doc["steps"] for key in step} <= set(step_keys) == {

@@ -189,19 +189,6 @@ def test_a_title_gives_a_name_for_links(title, name):
     assert slug(title) == name
 
 
-@pytest.fixture(scope="module")
-def forked():
-    machine = khosim.boot(frames=64, page_size=64)
-    with machine.record("a fork") as trace:
-        fd = machine.os.memfd_create("guest", khosim.MFD_KHO)
-        machine.os.pwrite(fd, b"hello", 0)
-        machine = machine.kexec()
-        fd = machine.os.memfd_create("guest", khosim.MFD_KHO)
-        machine.os.pread(fd, 5, 0)
-    t = next(moment.t for moment in trace if moment.t > trace.kexecs[0] and trace.alternatives(moment.t))
-    return trace, trace.fork(t, trace.alternatives(t)[0])
-
-
 def test_a_fork_shares_its_steps_with_its_parent(forked):
     parent, fork = forked
     doc = json.loads(json.dumps(document(fork)))
