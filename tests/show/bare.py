@@ -54,6 +54,17 @@ def give(page, told):
     page.evaluate("(traits) => Object.entries(traits).forEach(([key, value]) => model.set(key, value))", told)
 
 
+def at(page, step):
+    """Go to a step as a link does: at once, also while the model has yet to hear what the reader did last."""
+    page.evaluate(
+        """(t) => {
+            history.replaceState(null, "", `#${model.get("document").id}@${t}`);
+            dispatchEvent(new Event("hashchange"));
+        }""",
+        step,
+    )
+
+
 def recorded(frames):
     machine = khosim.boot(frames=frames, page_size=64)
     with machine.record("two kernels, and a size that is not mirrored") as trace:

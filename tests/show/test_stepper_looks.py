@@ -3,7 +3,7 @@
 import pytest
 
 from khosim.config import MachineConfig
-from tests.show.bare import OVER, give, recorded, traits
+from tests.show.bare import OVER, at, give, recorded, traits
 from tests.show.fakes import Tape, story, write
 
 
@@ -91,3 +91,72 @@ def test_four_thousand_frames_are_drawn_as_runs(page):
     box = page.locator("svg.fig").bounding_box()
     page.mouse.click(box["x"] + 48 + 3.5 * 0x2A + 1, box["y"] + box["height"] - 6 - 4 * 32 + 1)
     assert page.inner_text(".why h4").startswith("Frame 0x2a")
+
+
+def test_a_call_label_that_does_not_fit_is_dropped_and_none_is_cut(page):
+    over = """[...document.querySelectorAll(".tl text.call-t")].filter((label) => label.textContent).filter((label) => {
+        const box = label.getBoundingClientRect(), middle = (box.top + box.bottom) / 2;
+        const calls = [...document.querySelectorAll(".tl rect.call")].map((rect) => rect.getBoundingClientRect());
+        return !calls.some((r) => r.left <= box.left && box.right <= r.right && r.top <= middle && middle <= r.bottom);
+    }).map((label) => label.textContent)"""
+    calls = [text for _, text, *_ in page.evaluate("model.get('document').calls")]
+    for width in (358, 736, 900):
+        page.set_viewport_size({"width": width + 32, "height": 900})
+        page.wait_for_selector(f"svg.tl[width='{width}']")
+        for step in (0, 12, 40):
+            at(page, step)
+            assert page.evaluate(over) == []
+            names = page.evaluate("[...document.querySelectorAll('.tl text.call-t')].map((e) => e.textContent)")
+            assert set(names) <= {"", *calls, *(text.split("(")[0] for text in calls)}
+
+
+def test_lamps_stand_in_two_columns_and_a_long_name_widens_none(page):
+    names = page.evaluate("model.get('document').invariants.map(([name]) => name)")
+    assert max(len(name) for name in names) > 14
+    lamps = page.locator(".lamps li")
+    lefts = [round(lamps.nth(k).bounding_box()["x"]) for k in range(lamps.count())]
+    assert len(set(lefts)) == 2
+    assert all(lamps.nth(k).bounding_box()["height"] <= 18 for k in range(lamps.count()))
+
+
+@pytest.mark.parametrize("step", [12, 43])
+def test_forced_colours_keep_every_mark(page, step):
+    at(page, step)
+    page.emulate_media(forced_colors="active")
+    lost = """(() => {
+        const paper = getComputedStyle(document.querySelector(".kho")).backgroundColor;
+        const seen = (e) => ["fill", "stroke"].some((name) => !["none", paper].includes(getComputedStyle(e)[name]));
+        const shapes = document.querySelectorAll(".fig [data-cell^=frame] > :is(rect, path):first-child, .tl .call");
+        return [shapes.length, [...shapes].filter((e) => !seen(e)).length];
+    })()"""
+    shapes, unseen = page.evaluate(lost)
+    assert shapes > 64
+    assert unseen == 0
+
+
+def test_reduced_motion_has_no_transitions(page):
+    moves = "(e) => getComputedStyle(e).transitionDuration !== '0s'"
+    moving = f"[...document.querySelectorAll('.kho *')].filter({moves}).length"
+    assert page.evaluate(moving) == 0
+    page.emulate_media(reduced_motion="no-preference")
+    assert page.evaluate(moving) > 0
+
+
+def test_the_end_of_the_file_strikes_no_number_through(page, lived):
+    """The line is followed pixel by pixel: it enters no box of a number."""
+    struck = """(() => {
+        const line = document.querySelector(".eof");
+        if (!line) return 0;
+        const numbers = [...document.querySelectorAll(".fig .labels text")].map((text) => text.getBBox());
+        const points = [...Array(Math.ceil(line.getTotalLength())).keys()].map((k) => line.getPointAtLength(k));
+        const off = (at, start, size) => Math.abs(at - start - size / 2);
+        const inside = ({ x, y }, b) => off(x, b.x, b.width) < b.width / 2 && off(y, b.y, b.height) < 4;
+        return points.filter((point) => numbers.some((box) => inside(point, box))).length;
+    })()"""
+    give(page, lived)
+    for width in (268, 358, 736):
+        page.set_viewport_size({"width": width + 32, "height": 900})
+        page.wait_for_selector(f"svg.tl[width='{width}']")
+        for step in range(len(lived["document"]["steps"])):
+            at(page, step)
+            assert page.evaluate(struck) == 0

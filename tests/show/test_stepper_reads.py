@@ -106,4 +106,17 @@ def test_the_store_is_lit_that_the_sentence_tells_of(page, lived):
 
 def test_lines_are_named_by_the_file_they_are_in_and_by_what_they_model(page, lived):
     block_set(page, lived)
-    assert page.inner_text(".where") == "khosim/kernel/shmem_kho.py \u00b7 Linux: shmem_alloc_kho_folio, mm/shmem.c"
+    assert page.inner_text(".where") == "khosim/kernel/shmem_kho.py \u00b7 Linux: mm/shmem.c"
+
+
+def test_lines_that_a_short_function_leaves_show_its_caller(page, lived):
+    give(page, lived)
+    words = "The bitmap word of frame"
+    page.evaluate(f"model.set('t', model.get('document').steps.findIndex((s) => s.say?.startsWith('{words}')))")
+    assert page.inner_text(".crumb .top") == "bitmap_set"
+    assert page.inner_text(".src .caller.waits code").strip() == "yield from bitmap_set(m, pfn)"
+    assert page.locator(".src [aria-current]").count() == 1
+    assert "bitmap_read" in page.inner_text(".src [aria-current]")
+    lines = page.locator(".src i").all_inner_texts()
+    assert len(lines) == 7
+    assert all(lines)

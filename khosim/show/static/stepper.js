@@ -579,7 +579,7 @@ function frameMarks(q, x, y, s) {
     role === "scratch" && path("dots", small ? `M${round(x + c)} ${round(y + c)}h0` : [1, 2].flatMap((a) => [1, 2].map((b) => `M${round(x + (s / 3) * a)} ${round(y + (s / 3) * b)}h0`)).join("")),
     q.comb && path(`comb ${role === "free" ? "on" : role === "stale" ? "bad" : ""}`, comb(x + s / 6, y + s - 3, (s * 2) / 3, q.comb)),
     q.label !== "" && text(`t-${meta ? "meta" : role}`, x + c, y + c + 4, q.label),
-    q.bit && path("bit", cornerMark(x + 0.5, y + 0.5, s - 1, Math.max(3, round(s * 0.3)))),
+    q.bit && path("bit", cornerMark(x + 0.5, y + 0.5, s - 1, Math.max(small ? 3 : 5, round(s * 0.3)))),
   ];
 }
 
@@ -811,15 +811,22 @@ const sizeX = (L, bytes, page, base, right) => round(clamp(L.G + (Math.max(0, by
 const cellAttrs = (kind, n, label, selected, focus) =>
   ({ role: "gridcell", "aria-label": label, "aria-selected": selected ? "true" : "false", tabindex: focus ? 0 : -1, "data-cell": `${kind} ${n}` });
 
-/** What the slots name, over the end-of-file line. */
+/** What slot i and its block name, as [look, words], or null. What does not fit is told on hover. */
+function slotLabels({ rows: { cache, blocks, verdict, role } }, L, i) {
+  const c = cache.at(i), b = blocks.at(i), kind = slotKind(VERDICT[verdict.at(i)]), fits = (n) => n >= 0 && slotWidth(L, hex(n)) < L.P;
+  return {
+    cache: fits(c) ? [role.at(c) === FRESH ? "fresh" : "cached", hex(c)] : c <= -2 ? ["swap", `s${-c - 2}`] : null,
+    blocks: fits(b) ? [kind, hex(b)] : kind === "lost" ? ["lost", "–"] : null,
+  };
+}
+
+const slotWidth = (L, words) => words.length * (L.tight ? 6 : 6.6);
+
 function fileLabels(story, state, L, base) {
-  const { cache, blocks, verdict, role } = state.rows, n = Math.min(L.columns, story.doc.machine.file_pages - base);
+  const n = Math.min(L.columns, story.doc.machine.file_pages - base);
   return h("g", { "aria-hidden": "true", class: "labels" }, range(n).map((k) => {
-    const i = base + k, x = columnX(L, i, base) + L.P / 2, c = cache.at(i), b = blocks.at(i), kind = slotKind(VERDICT[verdict.at(i)]);
-    const fits = (n) => n >= 0 && hex(n).length * (L.tight ? 6 : 6.6) < L.P; // what does not fit is told on hover
-    return [fits(c) && text(`${role.at(c) === FRESH ? "t-fresh" : "t-cached"} mono`, x, L.cache + L.S / 2 + 4, hex(c)),
-      c <= -2 && text("t-swap mono", x, L.cache + L.S / 2 + 4, `s${-c - 2}`),
-      fits(b) ? text(`t-${kind} mono`, x, L.blocks + L.S / 2 + 4, hex(b)) : kind === "lost" && text("t-lost mono", x, L.blocks + L.S / 2 + 4, "–")];
+    const labels = slotLabels(state, L, base + k), x = L.G + (k + 0.5) * L.P;
+    return ["cache", "blocks"].map((strip) => labels[strip] && text(`t-${labels[strip][0]} mono`, x, L[strip] + L.S / 2 + 4, labels[strip][1]));
   }), unknown(state) && [rect("f-unclaimed", L.G + 1, L.blocks + 0.5, n * L.P - 2, L.S - 1, 3), text("ax", L.G + (n * L.P) / 2, L.blocks + L.S / 2 + 4, VERDICT_WORDS[UNKNOWN])]);
 }
 
@@ -867,10 +874,14 @@ function rulers(story, state, L, pick, base) {
   const agree = mirror < 0 || size < 0 || mirror === size, call = !!state.call && state.t < state.call[3];
   const middle = L.blocks - 1, [a, b] = [Math.min(xe, xk), Math.max(xe, xk)];
   const high = size < 0 ? L.blocks - 1 : L.ruler - 5, low = mirror < 0 ? L.blocks - 1 : L.mirror + 5;
+  const aside = (x, strip) => { // where it would strike a number through, the line stops and goes on below
+    const k = Math.floor((x - G) / L.P), label = slotLabels(state, L, base + k)[strip], off = Math.abs(x - G - (k + 0.5) * L.P);
+    return label && x < right && off < L.P / 2 && off < slotWidth(L, label[1]) / 2 + 2 ? `V${L[strip] + 5}M${x} ${L[strip] + L.S - 5}` : "";
+  };
   return h("g", { class: "rulers", "aria-hidden": "true" },
     !agree && path(`gap ${state.bad.length ? "bad" : ""}`, `M${a} ${L.cache}H${b}V${L.blocks + L.S}H${a}Z`),
     size >= 0 && path("rule", `M${G} ${L.ruler - 3}v6M${G} ${L.ruler}H${xe}`), mirror >= 0 && path("rule", `M${G} ${L.mirror - 3}v6M${G} ${L.mirror}H${xk}`),
-    path(`eof ${agree ? "" : call && !state.bad.length ? "off" : "bad"}`, `M${xe} ${high}V${middle}H${xk}V${low}`),
+    path(`eof ${agree ? "" : call && !state.bad.length ? "off" : "bad"}`, `M${xe} ${high}${size < 0 ? "" : aside(xe, "cache")}V${middle}H${xk}${mirror < 0 ? "" : aside(xk, "blocks")}V${low}`),
     size >= 0 && dimension(L, xe, L.ruler, `i_size ${size}`, state.changed.size),
     mirror >= 0 && dimension(L, xk, L.mirror, `kho i_size ${mirror}`, state.changed.mirror, pick.frame >= 0 ? columnX(L, pick.block, base) + L.P / 2 : -99),
     state.changed.size && h("circle", { class: "dot-now", cx: xe, cy: L.ruler, r: 3.5 }),
@@ -1153,7 +1164,7 @@ function changeButtons({ kind, n }, to) {
   const name = kind === "frame" ? pfnName(n) : `block ${n}`, full = kind === "frame" ? `frame ${name}` : name;
   const button = (act, side, words) => control(act, words, { class: "txt", off: to[act] == null, name: `${side} change of ${full}` });
   return h("div", { class: "btns sel", role: "group", "aria-label": `Changes of ${full}` },
-    h("span", { class: "lab" }, "changes of ", h("span", { class: kind === "frame" ? "mono" : null }, name)),
+    h("span", { class: "lab" }, h("span", { class: "of" }, "changes of "), h("span", { class: kind === "frame" ? "mono" : null }, name)),
     button("changeBack", "Previous", "‹ previous"), button("change", "Next", "next ›"));
 }
 
@@ -1316,28 +1327,35 @@ function codeLane(story, { cpu, stack, call, now }, tight, ui) {
   const spot = stack[depth], fn = spot && story.doc.functions[spot.fn], source = fn && story.sources[fn.source];
   const top = depth === stack.length - 1, store = (top && spot && source?.lit?.[spot.line]) || null; // the lines that the sentence is about
   const lines = fn ? sourceLines(source?.text ?? [], spot.line, store?.[0]) : [];
-  const rows = range(LINES).map((k) => lines[k] ?? { n: "", text: spot || k !== (LINES - 1) / 2 ? "" : hint });
   const kind = (n) => (store && store[0] <= n && n <= store[1] ? "lit" : n !== spot?.line ? null : store ? "told" : top ? "lit" : "lit waits");
+  const own = lines.map((line) => ({ ...line, kind: kind(line.n), current: line.n === spot.line })), all = [...own, ...callerLines(story, stack[depth - 1], LINES - own.length)];
+  const rows = range(LINES).map((k) => all[k] ?? { n: "", text: spot || k !== (LINES - 1) / 2 ? "" : hint });
   return h("section", { class: `cpu ${now ? "now" : ""}`, "aria-label": `Source${cpu && `, ${cpu}`}` },
     h("h4", {}, h("b", {}, cpu || "Source"), crumb(story, stack, call, depth, tight)),
-    h("p", { class: "where mono", title: fn ? whereWords(fn) : null }, fn ? whereWords(fn) : "\u00a0"),
-    h("ol", { class: `src mono ${spot ? "" : "idle"}`, "aria-label": "Source lines", tabindex: ui.narrow ? 0 : null }, rows.map(({ n, text: words }) =>
-      h("li", { class: n === "" ? null : kind(n), "aria-current": spot && n === spot.line ? "true" : null }, h("i", {}, String(n)), h("code", {}, words)))));
+    fn ? where(fn) : h("p", { class: "where" }, "\u00a0"),
+    h("ol", { class: `src mono ${spot ? "" : "idle"}`, "aria-label": "Source lines", tabindex: ui.narrow ? 0 : null }, rows.map(({ n, text: words, kind = null, current, title }) =>
+      h("li", { class: kind, title, "aria-current": current ? "true" : null }, h("i", {}, String(n)), h("code", {}, words)))));
 }
 
-/** Whose lines these are, and what in Linux they model. */
-function whereWords(fn) {
-  const [place, name = fn.name] = fn.kernel.split(", ");
-  const ours = fn.file.includes("/") ? `khosim/${fn.file}` : `this ${fn.file}`;
-  return place ? `${ours} \u00b7 Linux: ${name}, ${place}` : ours;
+/** What is left of the lines shows the caller, at the line that waits. */
+function callerLines(story, spot, room) {
+  const fn = spot && story.doc.functions[spot.fn], lines = fn && room > 0 ? sourceLines(story.sources[fn.source]?.text ?? [], spot.line, spot.line, room) : [];
+  return lines.map((line, k) => ({ ...line, kind: `caller${k ? "" : " begins"}${line.n === spot.line ? " lit waits" : ""}`, title: `The caller, ${fn.name}` }));
 }
 
-/** The lines of a function, given as pieces [first line, text], around the one that runs, and if there is room from line `first` on. */
-export function sourceLines(pieces, line, first = line) {
+/** Whose lines these are, and what in Linux they model; the name there only if it is another. */
+function where(fn) {
+  const [place, name = fn.name] = fn.kernel.split(", "), ours = fn.file.includes("/") ? `khosim/${fn.file}` : `this ${fn.file}`;
+  const theirs = place && `Linux: ${name === fn.name ? "" : `${name}, `}${place}`;
+  return h("p", { class: "where mono", title: [ours, theirs].filter(Boolean).join(", ") }, h("span", { class: "ours" }, ours), theirs && [h("i", {}, " \u00b7 "), h("span", {}, theirs)]);
+}
+
+/** At most `most` lines of a function, given as pieces [first line, text], around the one that runs, and if there is room from line `first` on. */
+export function sourceLines(pieces, line, first = line, most = LINES) {
   const all = pieces.flatMap(([start, words]) => words.split("\n").map((s, k) => ({ n: start + k, text: s })));
   const lit = Math.max(0, all.findIndex((l) => l.n === line)), store = Math.max(0, all.findIndex((l) => l.n === first));
-  const from = lit < LINES - 1 ? 0 : Math.max(lit - LINES + 1, Math.min(store, lit - 4, all.length - LINES));
-  return all.slice(from, from + LINES);
+  const from = lit < most - 1 ? 0 : Math.max(lit - most + 1, Math.min(store, lit - Math.ceil(most / 2), all.length - most));
+  return all.slice(from, from + most);
 }
 
 /** The call stack as a path; the middle gives way when it is long. Each function is a button that shows its line. */
