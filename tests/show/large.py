@@ -4,8 +4,9 @@ from khosim.show.frame import SCHEMA
 from khosim.show.owners import Role
 from khosim.show.picture import PLANES, Verdict
 from khosim.state.mem_map import PG_NAMES, PG_uptodate
+from tests.show.bare import give
 
-PAGE = 64
+PAGE, MILLION = 64, 1 << 20
 FREE, KERNEL, SCRATCH, FDT, BITMAP, INODE, CACHED, FRESH, HELD, STALE, OTHER, UNCLAIMED = map(int, Role)
 
 
@@ -90,3 +91,14 @@ def told(t, half, steps, written):
 def step(say, *changes):
     pairs = zip(changes[0::2], changes[1::2], strict=True)
     return {"say": say, "cpu": "CPU 0", "d": [[PLANES.index(name), *runs] for name, runs in pairs]}
+
+
+def shown(page, frames, pages=16, at=60):
+    given = {"document": large(frames, pages=pages), "sources": {}}
+    give(page, given)
+    page.evaluate(f"model.set('t', {at})")
+    return given["document"]
+
+
+def memory(page):
+    return page.locator("svg.fig [aria-label^='Physical memory']").get_attribute("aria-label")

@@ -14,7 +14,8 @@ from khosim.show.owners import Role
 from khosim.show.picture import PLANES, Verdict, picture
 from khosim.show.runs import apply, change, pack, splice, text_change, unpack
 from khosim.show.source import describe, kernel_stack, lines_of, sources
-from tests.show.fakes import ALLOC, FRAMES, Tape, line_of, read, story, write
+from tests.show.fakes import ALLOC, FRAMES, read, story, write
+from tests.show.tape import Tape, line_of
 
 ROWS = arrays(np.int64, st.shared(st.integers(0, 60), key="n"), elements=st.integers(-3, 3))
 BYTES = arrays(np.int64, st.shared(st.integers(0, 200), key="n"), elements=st.sampled_from([0, 0xA5, 0xAA, 104]))

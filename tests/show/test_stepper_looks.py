@@ -4,7 +4,8 @@ import pytest
 
 from khosim.config import MachineConfig
 from tests.show.bare import OVER, at, give, recorded, traits
-from tests.show.fakes import Tape, story, write
+from tests.show.fakes import story, write
+from tests.show.tape import Tape
 
 
 @pytest.mark.parametrize("signal", ["book", "lab", "code", "system"])

@@ -6,7 +6,8 @@ from khosim.show.picture import Verdict, picture
 from khosim.show.text import GLUE, memory_lines, plain, state_table, transcript
 from khosim.show.words import changes, numbers, shown_bytes
 from khosim.state.snapshot import Snapshot
-from tests.show.fakes import Tape, story
+from tests.show.fakes import story
+from tests.show.tape import Tape
 
 
 def test_a_transcript_says_each_step_once_with_what_changed():
