@@ -15,7 +15,7 @@
 // ---------------------------------------------------------------------------------------------------------- 1 decode
 
 export const ROLE = ["free", "kernel", "scratch", "fdt", "bitmap", "inode", "cached", "fresh", "held", "stale", "other", "unclaimed"];
-export const VERDICT = ["hole", "cached", "fresh", "held", "swapped", "unlisted", "disagree", "stale", "unknown"];
+const VERDICT = ["hole", "cached", "fresh", "held", "swapped", "unlisted", "disagree", "stale", "unknown"];
 const SIZE = { i_size: 0, mirror: 1, nrpages: 2, alloced: 3, swapped: 4, ino: 5 };
 const FRAME_ROWS = ["role", "holds", "bit", "poison", "flags", "refs", "maps"];
 const [FREE, BITMAP, CACHED, FRESH, HELD, STALE, OTHER, UNCLAIMED] = [0, 4, 6, 7, 8, 9, 10, 11];
@@ -133,7 +133,7 @@ export function unpack(runs) {
 }
 
 /** Pieces of bytes (start, text, ...) as runs; `a5*40` is forty bytes 0xA5. */
-export function spell(pieces) {
+function spell(pieces) {
   const runs = [];
   for (let k = 0; k < pieces.length; k += 2) {
     let at = pieces[k];
@@ -148,7 +148,7 @@ export function spell(pieces) {
 const SCHEMA = "khosim/2";
 
 /** Why a document cannot be shown, in one sentence; "" if it can. */
-export function refusal(doc) {
+function refusal(doc) {
   if (doc?.schema === SCHEMA) return "";
   const found = doc?.schema ? `in the format ${doc.schema}` : "in no format it knows";
   return `This figure was recorded ${found}, and this page reads ${SCHEMA}: run its cell again to see it.`;
@@ -219,24 +219,24 @@ function freedBy(before, after, freed) {
   return freed.write(runs);
 }
 
-/** What a step changed: frames, blocks (their slot or their list entry), sizes. A kexec and a boot change whole ranges: none. */
+/** What a step changed; a kexec and a boot change whole ranges: none. Of too many to ring, none either. */
 function touched(a, b, machine, kexec) {
-  const out = { frames: new Set(), cache: new Set(), blocks: new Set(), size: false, mirror: false };
-  if (kexec || a === b) return out;
-  for (const name of FRAME_ROWS) differing(a[name], b[name], out.frames);
-  differing(a.bytes, b.bytes, out.frames, machine.page_size);
-  differing(a.cache, b.cache, out.cache);
-  differing(a.blocks, b.blocks, out.blocks);
-  out.size = a.sizes.at(SIZE.i_size) !== b.sizes.at(SIZE.i_size);
-  out.mirror = a.sizes.at(SIZE.mirror) !== b.sizes.at(SIZE.mirror);
-  for (const kind of ["frames", "cache", "blocks"]) if (out[kind].size > MANY) out[kind].clear();
+  const out = differing(kexec ? b : a, b, machine, MANY);
+  for (const cells of [out.frames, out.cache, out.blocks]) if (cells.size > MANY) cells.clear();
   return out;
 }
 
-/** Put the cells, `per` to a number, in which two rows differ into a set; it stops when there are too many to ring. */
-function differing(a, b, into, per = 1) {
-  for (const [start, end] of differences(a, b))
-    for (let n = Math.floor(start / per); n * per < end; n++) if (into.add(n).size > MANY) return;
+/** Where two states' rows differ: frames, slots of the page cache, blocks, sizes. Of each kind little more than `most` are looked for. */
+function differing(a, b, machine, most) {
+  const add = (name, into, per = 1) => { // `per` cells are one number
+    for (const [start, end] of differences(a[name], b[name]))
+      for (let n = Math.floor(start / per); n * per < end; n++) if (into.add(n).size > most) return into;
+    return into;
+  };
+  const frames = new Set(), other = (k) => a.sizes.at(k) !== b.sizes.at(k);
+  for (const name of FRAME_ROWS) add(name, frames);
+  add("bytes", frames, machine.page_size);
+  return { frames, cache: add("cache", new Set()), blocks: add("blocks", new Set()), size: other(SIZE.i_size), mirror: other(SIZE.mirror) };
 }
 
 /** How many pages of the file the story is about: all that were ever in it, cached or listed. */
@@ -271,7 +271,7 @@ function lives(states) {
   states.forEach(({ t, rows, kexec, soft }, k) => {
     const before = states[k - 1], look = new Set(kexec || before?.soft !== soft ? open.keys() : []);
     for (const [start, end] of differences(before?.rows.verdict ?? all, rows.verdict)) for (let i = start; i < end; i++) look.add(i);
-    for (const i of [...look].sort((a, b) => a - b)) {
+    for (const i of ascending(look)) {
       const said = rows.verdict.at(i), run = open.get(i), wrong = said >= UNLISTED && said <= WRONG;
       const v = said === UNKNOWN ? 0 : wrong && soft ? run?.[3] ?? 2 : said; // within a call a line goes on
       if (run && run[3] === v && !kexec) continue;
@@ -323,7 +323,7 @@ export function resolve(state, selection) {
 }
 
 /** The steps at which a frame changed in a way the picture shows, each with a few words. */
-export function biography(story, frame) {
+function biography(story, frame) {
   const known = story.biographies.get(frame);
   if (known) return known;
   const out = [];
@@ -359,7 +359,7 @@ export function ways(story, t, selection) {
   const end = here.call && here.call[3] > t ? here.call[3] : undefined; // where the recording ends within the function
   const seek = (test) => [states.slice(0, t).findLast(test)?.t, states.slice(t + 1).find(test)?.t ?? end];
   const sides = (list) => [earlier(list), later(list)];
-  const calls = [...new Set([0, ...story.doc.calls.map((c) => c[2]), last])].sort((a, b) => a - b);
+  const calls = ascending([0, ...story.doc.calls.map((c) => c[2]), last]);
   const pairs = {
     step: [t > 0 ? t - 1 : undefined, t < last ? t + 1 : undefined], end: [t > 0 ? 0 : undefined, t < last ? last : undefined],
     call: sides(calls), over: seek(over), out: seek(out), kexec: sides(story.doc.kexecs), violation: sides(story.violations.map((v) => v.first)),
@@ -408,6 +408,7 @@ const callName = (state) => (state.call ? state.call[1].split("(")[0] : "");
 const hex = (n, digits = 2) => n.toString(16).padStart(digits, "0");
 const pfnName = (n) => "0x" + hex(n);
 const amount = (n) => String(n).replace(/\B(?=(\d{3})+$)/g, ",");
+const ascending = (numbers) => [...new Set(numbers)].sort((a, b) => a - b);
 const range = (n) => Array.from({ length: n }, (_, k) => k);
 const clamp = (x, a, b) => Math.min(b, Math.max(a, x));
 const round = (x) => Math.round(x * 10) / 10;
@@ -504,11 +505,11 @@ export function hit(L, story, x, y, base) {
 }
 
 /** The timeline's measures: `x(t)` is the left edge of step t; kexecs open a gap before their first step. A fork has two bands over one axis. */
-export function timeLayout(L, story) {
-  const all = story.other ? [story, story.other] : [story], last = Math.max(...all.map((s) => s.last)), sorted = (list) => [...new Set(list)].sort((a, b) => a - b);
-  const kexecs = sorted(all.flatMap((s) => s.doc.kexecs)), lanes = Math.max(1, story.cpus.length), G = L.narrow ? 44 : L.G, gap = 12;
+function timeLayout(L, story) {
+  const all = story.other ? [story, story.other] : [story], last = Math.max(...all.map((s) => s.last));
+  const kexecs = ascending(all.flatMap((s) => s.doc.kexecs)), lanes = Math.max(1, story.cpus.length), G = L.narrow ? 44 : L.G, gap = 12;
   const w = (L.W - G - gap * kexecs.length - 2) / (last + 1);
-  const used = sorted(all.flatMap((s) => s.lives.map((run) => run[0])));
+  const used = ascending(all.flatMap((s) => s.lives.map((run) => run[0])));
   const band = lanes * 18 + 3, rows = band + 10, tall = used.length < 2 ? 12 : used.length < 10 ? 26 : 33;
   const R = Math.min(6, tall / Math.max(1, used.length)), deep = rows + tall + 6, axis = all.length * deep;
   const x = (t) => G + t * w + gap * kexecs.filter((k) => k <= t).length;
@@ -549,6 +550,7 @@ const QUIET = { "data-lm-suppress-shortcuts": "true" };
 
 /** A node of a view: plain data. Attributes that are null or false are left out, and so are kids that are neither node nor text. */
 export const h = (tag, attrs, ...kids) => ({ tag, attrs: focusable(tag, attrs) ? { ...attrs, ...QUIET } : attrs ?? {}, kids: kids.flat(9).filter((k) => k?.tag || (typeof k === "string" && k)) });
+const button = (attrs, ...kids) => h("button", { type: "button", ...attrs }, kids);
 const path = (cls, d) => d && h("path", { class: cls, d });
 const rect = (cls, x, y, width, height, rx) => h("rect", { class: cls, x: round(x), y: round(y), width: round(width), height: round(height), rx });
 const text = (cls, x, y, words) => h("text", { class: cls, x: round(x), y: round(y) }, String(words));
@@ -631,7 +633,7 @@ function timeBand(T, story, state, L, pick, from) {
     lifeMarks(T, later(story.lives, 2), left),
     story.violations.filter((v) => v.last >= from).map((v) => [
       path("viol", `M${round(left(v.first) + T.w / 2)} ${T.band + 4}H${round(Math.min(end, T.x(v.last) + T.w))}`),
-      path("viol-x", `M${round(left(v.first) + T.w / 2 - 3)} ${T.band + 1}l6 6m0 -6l-6 6`)]),
+      crossMark(left(v.first) + T.w / 2, T.band + 4, 3)]),
     h("g", { class: "axis" },
       story.cpus.map((cpu) => text("gut", T.G - 8, T.lane(cpu) + 12, cpu)),
       T.used.length === 1 && text(two ? "gut on" : "gut", T.G - 8, T.rows + 8, side || block),
@@ -643,7 +645,7 @@ function fork(T, { from, other }) {
   const x = round(T.x(Math.min(from, other.last))), y = T.deep, crossed = T.kexecs.filter((k) => k < from).map((k) => T.x(k) - T.gap / 2);
   const ends = [x - 12, ...crossed.map((k) => k - 8)].find((end) => end - T.G > 138 && crossed.every((k) => k > end || k < end - 138)); // what has no room is dropped
   return h("g", { class: "fork" }, path("fork-l", `M${x} 0V${y - 4}M${x} ${y}V${T.axis}`), path("fork-m", `M${x} ${y - 9}l5 6l-5 6l-5 -6Z`),
-    ends && h("text", { class: "ax end", x: round(ends), y: y + T.rows + 4 }, `the same until step ${from}`));
+    ends && text("ax end", ends, y + T.rows + 4, `the same until step ${from}`));
 }
 
 /** A call as a bar, cut where a kexec falls into it; its label stands in the longest piece. */
@@ -697,8 +699,8 @@ function axisMarks(T, story, px, half, aside, narrow) {
     taken.push([tags[k] - 25, tags[k] + 25]);
   });
   if (!narrow && T.kexecs.length === story.doc.kexecs.length) tags.forEach((x, k) => {
-    if (k === 0 && place(x - 80, x - 26)) out.push(h("text", { class: "ax end", x: round(x - 31), y }, "kernel 1"));
-    if (place(x + 26, x + 80)) out.push(h("text", { class: "ax start", x: round(x + 31), y }, `kernel ${k + 2}`));
+    if (k === 0 && place(x - 80, x - 26)) out.push(text("ax end", x - 31, y, "kernel 1"));
+    if (place(x + 26, x + 80)) out.push(text("ax start", x + 31, y, `kernel ${k + 2}`));
   });
   const every = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000].find((n) => n * T.w >= 30) ?? 2000;
   const tick = T.w >= 4 ? 1 : every / 2;
@@ -1051,7 +1053,7 @@ function keyMarks(story, L) {
 function keyGrid(story, L, columns) {
   const all = keyMarks(story, L);
   return { height: Math.ceil(all.length / columns) * 18, kids: all.map(([words, marks], k) =>
-    h("g", { transform: `translate(${(k % columns) * 100} ${Math.floor(k / columns) * 18})` }, marks, h("text", { class: "cap", x: 20, y: 12 }, words))) };
+    h("g", { transform: `translate(${(k % columns) * 100} ${Math.floor(k / columns) * 18})` }, marks, text("cap", 20, 12, words))) };
 }
 
 function key(story, L) {
@@ -1095,13 +1097,13 @@ export function ranges(story, state, ui, L, pick) {
   const outside = marked(state, pick).filter(({ n }) => !inView(L, n)).slice(0, 2);
   return h("div", { class: `ranges ${L.bar || L.bars.length ? "two" : ""}` },
     big && h("div", { class: "btns", role: "group", "aria-label": "Frames in view" }, h("span", { class: "lab" }, "frames"),
-      all.map((zoom, k) => h("button", { type: "button", class: "txt", "data-zoom": zoom, "aria-pressed": zoom === L.zoom ? "true" : "false" }, k === all.length - 1 ? "all" : amount(zoom))),
+      all.map((zoom, k) => button({ class: "txt", "data-zoom": zoom, "aria-pressed": zoom === L.zoom ? "true" : "false" }, k === all.length - 1 ? "all" : amount(zoom))),
       control("panBack", "‹", { off: L.first === 0 }), control("pan", "›", { off: L.last === frames })),
     L.bar > 0 && h("div", { class: "btns", role: "group", "aria-label": "Blocks in view" }, h("span", { class: "lab" }, `blocks ${base}–${Math.min(base + L.columns, story.doc.machine.file_pages) - 1}`),
       control("blocksBack", "‹", { off: base === 0 }), control("blocks", "›", { off: base + L.columns >= filePages(L, story).last })),
-    L.level !== "cell" && h("button", { type: "button", class: "txt", "data-act": "bits", "aria-pressed": ui.bits ? "true" : "false" }, "PFN bits"),
-    big && outside.map(({ n, kind, words }) => h("button", { type: "button", class: `txt show ${kind}`, "data-show": n }, `show ${words}`)),
-    L.bar > 0 && pick.block >= 0 && (pick.block < base || pick.block >= base + L.columns) && h("button", { type: "button", class: "txt show", "data-act": "showBlock" }, `show block ${pick.block}`));
+    L.level !== "cell" && button({ class: "txt", "data-act": "bits", "aria-pressed": ui.bits ? "true" : "false" }, "PFN bits"),
+    big && outside.map(({ n, kind, words }) => button({ class: `txt show ${kind}`, "data-show": n }, `show ${words}`)),
+    L.bar > 0 && pick.block >= 0 && (pick.block < base || pick.block >= base + L.columns) && button({ class: "txt show", "data-act": "showBlock" }, `show block ${pick.block}`));
 }
 
 /** Every control: its name, and its keys as a reader says them. The buttons, the keyboard and the help are made from this. */
@@ -1133,7 +1135,7 @@ export function keyName({ key, shiftKey }) {
 /** A button for a control; `kids` is what it shows, `off` whether it leads nowhere now. */
 function control(act, kids, { off, name = CONTROLS[act][0], ...attrs } = {}) {
   const keys = CONTROLS[act][1];
-  return h("button", { type: "button", "data-act": act, "aria-label": name, title: `${name} (${keys.replace("Shift+", "Shift ")})`,
+  return button({ "data-act": act, "aria-label": name, title: `${name} (${keys.replace("Shift+", "Shift ")})`,
     "aria-keyshortcuts": keys.replace(/(Left|Right)$/, "Arrow$1"), "aria-disabled": off ? "true" : null, ...attrs }, kids);
 }
 
@@ -1148,7 +1150,7 @@ export function transport(story, ui, last, selection, to) {
       control("play", icon(ui.playing ? "pause" : "play"), { class: "play", name: ui.playing ? "Pause" : "Play" }),
       basic("step", "next"), basic("end", "last")),
     h("span", { class: "count" }, "Step ", h("b", { style: `min-width:${String(last).length}ch` }, String(ui.t)), ` of ${last}`),
-    h("button", { type: "button", class: "dots3", "data-act": "more", "aria-label": "More ways to step", title: "More ways to step", "aria-expanded": String(ui.more) }, icon("more")),
+    button({ class: "dots3", "data-act": "more", "aria-label": "More ways to step", title: "More ways to step", "aria-expanded": String(ui.more) }, icon("more")),
     h("span", { class: "title", title: story.doc.title }, story.doc.title),
     ui.more ? moreWays(to) : selection && changeButtons(selection, to));
 }
@@ -1162,10 +1164,10 @@ function moreWays(to) {
 
 function changeButtons({ kind, n }, to) {
   const name = kind === "frame" ? pfnName(n) : `block ${n}`, full = kind === "frame" ? `frame ${name}` : name;
-  const button = (act, side, words) => control(act, words, { class: "txt", off: to[act] == null, name: `${side} change of ${full}` });
+  const change = (act, side, words) => control(act, words, { class: "txt", off: to[act] == null, name: `${side} change of ${full}` });
   return h("div", { class: "btns sel", role: "group", "aria-label": `Changes of ${full}` },
     h("span", { class: "lab" }, h("span", { class: "of" }, "changes of "), h("span", { class: kind === "frame" ? "mono" : null }, name)),
-    button("changeBack", "Previous", "‹ previous"), button("change", "Next", "next ›"));
+    change("changeBack", "Previous", "‹ previous"), change("change", "Next", "next ›"));
 }
 
 /** What a step says, and at the end what ended the run before its time. */
@@ -1267,7 +1269,7 @@ function facts(story, state, { frame, block }) {
 const WORD = 64; // bits of a word of the PFN bitmap
 
 /** A word of the bitmap in hex; bit 0 is the lowest. */
-export function wordHex(bits, word) {
+function wordHex(bits, word) {
   let value = 0n;
   for (let k = 0; k < WORD; k++) if (bits.at(word * WORD + k) > 0) value |= 1n << BigInt(k);
   return value.toString(16).padStart(16, "0");
@@ -1351,7 +1353,7 @@ function where(fn) {
 }
 
 /** At most `most` lines of a function, given as pieces [first line, text], around the one that runs, and if there is room from line `first` on. */
-export function sourceLines(pieces, line, first = line, most = LINES) {
+function sourceLines(pieces, line, first = line, most = LINES) {
   const all = pieces.flatMap(([start, words]) => words.split("\n").map((s, k) => ({ n: start + k, text: s })));
   const lit = Math.max(0, all.findIndex((l) => l.n === line)), store = Math.max(0, all.findIndex((l) => l.n === first));
   const from = lit < most - 1 ? 0 : Math.max(lit - most + 1, Math.min(store, lit - Math.ceil(most / 2), all.length - most));
@@ -1367,7 +1369,7 @@ function crumb(story, stack, call, depth, tight) {
   from = Math.max(0, Math.min(from, depth));
   const shown = names.map((name, k) => ({ name, k })).slice(from);
   const parts = [head && h("span", {}, head), from > 0 && h("span", {}, "…"), ...shown.map(({ name, k }) =>
-    h("button", { type: "button", class: `fn ${k === names.length - 1 ? "top" : ""}`, "data-depth": k, "aria-current": k === depth ? "true" : null }, name))].filter(Boolean);
+    button({ class: `fn ${k === names.length - 1 ? "top" : ""}`, "data-depth": k, "aria-current": k === depth ? "true" : null }, name))].filter(Boolean);
   return h("span", { class: "crumb mono" }, parts.flatMap((part, k) => (k ? [h("i", { "aria-hidden": "true" }, "›"), part] : [part])));
 }
 
@@ -1421,12 +1423,12 @@ function foot(story, ui) {
   return h("div", { class: "foot" },
     control("pin", ui.pins.includes(ui.t) ? "Unpin step" : "Pin step", { class: "txt", "aria-pressed": String(ui.pins.includes(ui.t)) }), opens("share", "Share"), opens("help", "Keys and marks"),
     ui.panel && h("div", { class: `panel ${ui.panel}`, role: "dialog", "aria-label": PANELS[ui.panel], tabindex: -1 },
-      h("header", {}, h("h4", {}, PANELS[ui.panel]), h("button", { type: "button", class: "txt", "data-act": "clear", "aria-label": "Close" }, "Close")),
+      h("header", {}, h("h4", {}, PANELS[ui.panel]), button({ class: "txt", "data-act": "clear", "aria-label": "Close" }, "Close")),
       ui.panel === "help" ? help(story) : share(story, ui)));
 }
 
 /** The steps that the share panel speaks of. */
-export function sharedSteps(ui) {
+function sharedSteps(ui) {
   const [a, b] = [...ui.range].sort((x, y) => x - y);
   if (ui.what === "range") return range(b - a + 1).map((k) => a + k);
   return ui.what === "pins" && ui.pins.length ? ui.pins : [ui.t];
@@ -1435,12 +1437,12 @@ export function sharedSteps(ui) {
 function share(story, ui) {
   const option = (value, words) => h("option", { value, selected: ui.what === value ? "" : null }, words);
   const number = (k, name) => h("input", { type: "number", "data-range": k, "aria-label": name, min: 0, max: ui.last, value: ui.range[k] });
-  const save = (kind, words) => h("button", { type: "button", class: "txt boxed", "data-save": kind }, words);
+  const save = (kind, words) => button({ class: "txt boxed", "data-save": kind }, words);
   return h("div", { class: "sharing" },
     h("div", { class: "line" }, h("label", {}, "Take ", h("select", { "data-what": "" }, option("this", `step ${ui.t}`), option("range", "a range of steps"), ui.pins.length > 0 && option("pins", `pinned steps: ${ui.pins.join(", ")}`))),
       ui.what === "range" && [number(0, "First step of the range"), "to", number(1, "Last step of the range")]),
     h("div", { class: "line" }, "as ", save("svg", "SVG"), save("png", "PNG"), save("txt", "Text")),
-    h("div", { class: "line" }, h("label", { class: "link" }, "Link ", h("input", { readonly: "", "data-link": "", value: ui.link })), h("button", { type: "button", class: "txt boxed", "data-save": "link" }, "Copy")),
+    h("div", { class: "line" }, h("label", { class: "link" }, "Link ", h("input", { readonly: "", "data-link": "", value: ui.link })), button({ class: "txt boxed", "data-save": "link" }, "Copy")),
     h("p", { class: "quiet", role: "status" }, ui.told));
 }
 
@@ -1485,7 +1487,7 @@ const stateAt = (story, t) => story.states[Math.min(t, story.last)]; // a future
 const endOf = (all) => Math.max(...all.map(([story]) => story.last));
 
 /** Where each control leads with one or two futures in view: to what comes first on the way, and for the ends, last. */
-export function waysIn(all, t, selection) {
+function waysIn(all, t, selection) {
   const found = all.map(([story]) => ways(story, Math.min(t, story.last), selection));
   return Object.fromEntries(Object.keys(found[0]).map((name) => {
     const back = name.endsWith("Back"), farthest = name.startsWith("end"), pick = back !== farthest ? Math.max : Math.min;
@@ -1494,33 +1496,18 @@ export function waysIn(all, t, selection) {
   }));
 }
 
-/** In which cells two states differ, as sets of numbers; `more` if there are too many to name. */
-export function contrast(a, b, machine) {
-  const out = { frames: new Set(), cache: new Set(), blocks: new Set(), size: false, mirror: false };
-  const add = (name, into, per = 1) => {
-    if (a.rows[name] !== b.rows[name]) for (const [start, end] of differences(a.rows[name], b.rows[name]))
-      for (let n = Math.floor(start / per); n * per < end && into.size < TOLD; n++) into.add(n);
-  };
-  for (const name of FRAME_ROWS) add(name, out.frames);
-  add("bytes", out.frames, machine.page_size);
-  add("cache", out.cache);
-  add("blocks", out.blocks);
-  for (const [name, key] of [["size", "i_size"], ["mirror", "mirror"]]) out[name] = a.rows.sizes.at(SIZE[key]) !== b.rows.sizes.at(SIZE[key]);
-  return out;
-}
-
 const TOLD = 256; // differing cells that are marked and named
 
-const differsAt = (story, t) => contrast(stateAt(story, t), stateAt(story.other, t), story.doc.machine);
+const differsAt = (story, t) => differing(stateAt(story, t).rows, stateAt(story.other, t).rows, story.doc.machine, TOLD);
 
 function contrastWords({ frames, cache, blocks, size, mirror }) {
-  const list = (words, set, name) => set.size > 0 && `${words}${set.size > 1 ? "s" : ""} ${[...set].sort((a, b) => a - b).map(name).join(", ")}`;
+  const list = (words, set, name) => set.size > 0 && `${words}${set.size > 1 ? "s" : ""} ${ascending(set).map(name).join(", ")}`;
   const parts = [list("frame", frames, pfnName), list("page", cache, String), list("block", blocks, String), size && "i_size", mirror && "the size in the KHO inode"].filter(Boolean);
   return parts.length ? `The two futures differ in ${parts.join("; ")}.` : "The two futures are the same at this step.";
 }
 
 /** One sentence for the first difference of a fork. */
-export function firstDifference(story) {
+function firstDifference(story) {
   const { from, other } = story, [a, b] = [story, other].map((s) => (from > s.last ? null : s.states[from]));
   const inner = (words) => (/^[A-Z][a-z]+ /.test(words) ? words[0].toLowerCase() + words.slice(1) : words).replace(/\.$/, "");
   const say = (state) => (state ? `${a && b && a.cpu !== b.cpu ? `${state.cpu}: ` : ""}${inner(state.say)}` : "the run has ended");
@@ -1530,9 +1517,9 @@ export function firstDifference(story) {
 
 /** The sentence of a fork, and which of its futures are in view. */
 function branch(story, ui) {
-  const button = (show, words) => h("button", { type: "button", class: "txt", "data-future": show, "aria-pressed": String(ui.show === show) }, words);
+  const choice = (show, words) => button({ class: "txt", "data-future": show, "aria-pressed": String(ui.show === show) }, words);
   return h("div", { class: "branch" }, h("p", {}, firstDifference(story)),
-    h("div", { class: "btns", role: "group", "aria-label": "Futures in view" }, button("both", "Both"), button("here", "Here"), button("there", "There")));
+    h("div", { class: "btns", role: "group", "aria-label": "Futures in view" }, choice("both", "Both"), choice("here", "Here"), choice("there", "There")));
 }
 
 /** One future of two: its sentence, figure, invariants, selection and source, below one another. */
@@ -1587,10 +1574,13 @@ const MINI = { width: 144, P: 9, s: 6.5, S: 11, gutter: 68, gap: 18, row: 4 }; /
 const sheet = (W, H) => ({ width: W + 2 * EDGE, height: H + 2 * EDGE, viewBox: `${-EDGE} ${-EDGE} ${W + 2 * EDGE} ${H + 2 * EDGE}` });
 const EDGE = 12;
 
+/** A picture within a picture. */
+const nested = ({ attrs, kids }, x, y, { class: cls, width, height, viewBox } = attrs) => h("svg", { class: cls, x, y, width, height, viewBox }, kids);
+
 /** The steps worth printing when nobody chose: the first, the first kexec, the first violation, the one in view. */
-export function telling(story, t) {
+function telling(story, t) {
   const marks = [0, story.doc.kexecs[0], story.violations[0]?.first, t].filter((k) => k != null && k <= story.last);
-  return [...new Set(marks)].sort((a, b) => a - b);
+  return ascending(marks);
 }
 
 /** A step without text, 144 wide: file, sizes, memory. A large machine is its own figure, made small. */
@@ -1599,7 +1589,7 @@ function miniature(story, state, x, y) {
   const pick = state.bad.length ? follow(story, state.t) : null;
   if (frames > 256) {
     const big = figure(story, state, layout(620, story), { selection: pick, hover: null, focus: null, tab: {} });
-    return h("svg", { ...big.attrs, class: "mini whole", x, y, width, height: miniHeight(story), tabindex: null }, big.kids);
+    return nested(big, x, y, { ...big.attrs, class: "mini whole", width, height: miniHeight(story) });
   }
   const { block, frame } = resolve(state, pick), base = Math.max(0, Math.floor(block / 16) * 16), n = Math.min(16, file_pages - base);
   const X = (i) => (i - base) * P + (P - s) / 2, end = (bytes) => round(clamp(Math.max(0, bytes) / page_size - base, 0, n) * P);
@@ -1645,7 +1635,7 @@ function caption(story, state) {
 }
 
 /** Chosen steps as one picture: small figures in rows of four, a thick line where a kexec lies between two. */
-export function strip(story, steps) {
+function strip(story, steps) {
   const { width, gutter, gap, row } = MINI, states = steps.map((t) => story.states[t]), tall = miniHeight(story);
   const texts = states.map((state) => lines(caption(story, state), width)), deep = Math.max(...texts.map((l) => l.length)) * 15;
   const pitch = tall + deep + 36, W = gutter + row * (width + gap), keyed = keyGrid(story, layout(560, story), Math.floor((W - gutter) / 100));
@@ -1656,7 +1646,7 @@ export function strip(story, steps) {
     rect("sheet", -EDGE, -EDGE, W + 2 * EDGE, H + 2 * EDGE), lineText([[story.doc.title, "strong"], [`steps ${steps.join(", ")} of ${story.last}`, "quiet"]], gutter, 13),
     states.map((state, k) => {
       const [x, y] = place(k), crossed = k > 0 && story.doc.kexecs.some((e) => steps[k - 1] < e && e <= state.t);
-      return [k % row === 0 && [["page cache", 17], ["block list", 30], ["memory", 56 + (tall - 56) / 2]].map(([words, dy]) => h("text", { class: "gut", x: gutter - 8, y: y + dy }, words)),
+      return [k % row === 0 && [["page cache", 17], ["block list", 30], ["memory", 56 + (tall - 56) / 2]].map(([words, dy]) => text("gut", gutter - 8, y + dy, words)),
         miniature(story, state, x, y), texts[k].map((words, n) => lineText(words, x, y + tall + 14 + n * 15)),
         crossed && [path("kx", `M${x - gap / 2} ${y}v${tall + deep}`), rect("kx-tag", x - gap / 2 - TAG, y + tall + deep, 2 * TAG, 16, 3), text("kx-t", x - gap / 2, y + tall + deep + 12, "KEXEC")]];
     }),
@@ -1664,17 +1654,16 @@ export function strip(story, steps) {
 }
 
 /** One step as one picture: timeline, sentence, figure, key; what is violated stands below the sentence. */
-export function leaf(story, state, selection) {
+function leaf(story, state, selection) {
   const L = layout(560, story), ui = { selection: selection ?? follow(story, state.t), hover: null, focus: null, tab: {}, pins: [] };
   const time = timeline({ ...story, other: null }, state, L, resolve(state, ui.selection), ui), drawn = figure(story, state, L, ui), G = L.G;
   const words = [...lines([[state.cpu, "now"], [spoken(story, state), "strong"]], 520),
     ...state.bad.flatMap((v) => lines([[`Violated: ${nameOf(v).toLowerCase()}.`, "bad"], [detailOf(v), ""]], 560))];
   const y = 24 + +time.attrs.height + 20, top = y + words.length * 18, keyed = keyGrid(story, L, 5), H = top + +drawn.attrs.height + 10 + keyed.height;
-  const nested = (node, at) => h("svg", { class: node.attrs.class, x: 0, y: at, width: node.attrs.width, height: node.attrs.height, viewBox: node.attrs.viewBox }, node.kids);
   return h("svg", { class: "leaf", ...sheet(568, H), role: "img" },
     h("title", {}, `${story.doc.title}, step ${state.t} of ${story.last}`), h("desc", {}, [spoken(story, state), violated(state)].join(" ")),
     rect("sheet", -EDGE, -EDGE, 568 + 2 * EDGE, H + 2 * EDGE), lineText([[story.doc.title, "strong"], [`step ${state.t} of ${story.last}`, "quiet"]], G, 14),
-    nested(time, 24), words.map((line, k) => lineText(line, G, y + k * 18)), nested(drawn, top),
+    nested(time, 0, 24), words.map((line, k) => lineText(line, G, y + k * 18)), nested(drawn, 0, top),
     h("g", { transform: `translate(${G} ${H - keyed.height})` }, keyed.kids));
 }
 
@@ -1688,7 +1677,7 @@ export function together(story, trees, names, down) {
     trees.map((tree, k) => {
       const [x, y] = down ? [0, 44 + at] : [at, 44];
       at += down ? tree.attrs.height + 20 : tree.attrs.width;
-      return [lineText([[names[k], "strong"]], x + 12, y + 10), h("svg", { class: tree.attrs.class, x, y: y + 20, width: tree.attrs.width, height: tree.attrs.height, viewBox: tree.attrs.viewBox }, tree.kids.slice(2))];
+      return [lineText([[names[k], "strong"]], x + 12, y + 10), nested({ ...tree, kids: tree.kids.slice(2) }, x, y + 20)];
     }));
 }
 
@@ -1722,7 +1711,7 @@ export function transcript(story, steps) {
 }
 
 /** The step that a link names in this figure: a number, NaN for the figure itself, or null for another place. */
-export function linked(id, last, hash) {
+function linked(id, last, hash) {
   const [name, step] = hash.replace(/^#/, "").split("@");
   if (!id || name !== id) return null;
   return step && Number.isFinite(+step) ? clamp(Math.trunc(+step), 0, last) : NaN;
@@ -1807,13 +1796,21 @@ export function mend(el, before, after) {
 // ---------------------------------------------------------------------------------------------------------- 8 render
 
 /** The host's theme, from its four signals: JupyterLab, VS Code, the book's theme, the system. */
-export function themeOf(doc, dark) {
+function themeOf(doc, dark) {
   const lab = doc.body?.dataset.jpThemeLight, code = doc.body?.dataset.vscodeThemeKind;
   if (lab) return lab === "false" ? "dark" : "light";
   if (code) return code.includes("dark") || code === "vscode-high-contrast" ? "dark" : "light";
   const book = doc.documentElement.dataset.theme || doc.body?.dataset.theme;
   return book === "dark" || book === "light" ? book : dark ? "dark" : "light"; // the book's "auto" asks the system
 }
+
+/** What a cell stands for, as `hit` says it. */
+function spotOf(cell) {
+  const [kind, n] = cell.dataset.cell.split(" ");
+  return { kind, n: +n };
+}
+
+const sameSpot = (a, b) => a?.kind === b?.kind && a?.n === b?.n;
 
 const PACE = 700, SLOW = 1400, SYNC = 250; // ms: one step of play, a step that matters, a rest before Python hears of it
 
@@ -1910,7 +1907,7 @@ function open({ model, el }) {
   const flip = (name) => { ui[name] = !ui[name]; draw(); };
   const acts = {
     play: toggle, more: () => flip("more"), share: () => panel("share"), help: () => panel("help"),
-    pin: () => { ui.pins = ui.pins.includes(ui.t) ? ui.pins.filter((t) => t !== ui.t) : [...ui.pins, ui.t].sort((a, b) => a - b); draw(); },
+    pin: () => { ui.pins = ui.pins.includes(ui.t) ? ui.pins.filter((t) => t !== ui.t) : ascending([...ui.pins, ui.t]); draw(); },
     clear: () => (ui.panel ? panel(null) : select(null)),
     zoomIn: () => zoomBy(-1), zoomOut: () => zoomBy(1), panBack: () => look(L.first - L.zoom), pan: () => look(L.last), bits: () => flip("bits"),
     blocksBack: () => L.bar && lookAtBlock(Math.max(0, blocksInView() - L.columns)), blocks: () => L.bar && lookAtBlock(blocksInView() + L.columns),
@@ -2003,7 +2000,7 @@ function open({ model, el }) {
 
   /** Keys inside a grid: arrows move the focus, Enter selects. Returns true if the key was used. */
   function gridKey(key, cell) {
-    const [kind, n] = [cell.dataset.cell.split(" ")[0], +cell.dataset.cell.split(" ")[1]], figure = cell.closest("svg");
+    const { kind, n } = spotOf(cell), figure = cell.closest("svg");
     if (key === "Enter") { select({ kind, n }); return true; }
     let [to, k] = [kind, n + ({ ArrowLeft: -1, ArrowRight: 1 }[key] ?? 0)];
     if (!key.startsWith("Arrow")) return false;
@@ -2086,16 +2083,15 @@ function open({ model, el }) {
     if (dragging && (event.type === "pointerdown" || event.type === "pointermove")) dragging.length ? drag(event, dragging) : scrub(event);
     else if (event.type === "pointermove") {
       const spot = event.pointerType === "mouse" && event.target.closest?.("svg.fig") ? under(event) : null;
-      if (spot?.kind !== ui.hover?.kind || spot?.n !== ui.hover?.n) { ui.hover = spot; draw(); }
+      if (!sameSpot(spot, ui.hover)) { ui.hover = spot; draw(); }
     } else if (event.type === "pointerleave") { if (ui.hover) { ui.hover = null; draw(); } }
     else if (event.type !== "pointerdown") dragging = null;
   }
 
   function onFocus(event) {
     const cell = event.type === "focusin" && event.target.closest?.("[data-cell]");
-    const [kind, n] = cell ? cell.dataset.cell.split(" ") : [];
-    const next = cell && cell.matches(":focus-visible") ? { kind, n: +n } : null;
-    if (next?.kind === ui.focus?.kind && next?.n === ui.focus?.n) return;
+    const next = cell && cell.matches(":focus-visible") ? spotOf(cell) : null;
+    if (sameSpot(next, ui.focus)) return;
     ui.focus = next;
     ui.side = cell ? cell.closest("[data-side]")?.dataset.side ?? null : null;
     draw();
