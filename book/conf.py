@@ -51,6 +51,7 @@ html_static_path = ["_static/book.css", "generated/static"]
 html_css_files = ["book.css"]
 html_copy_source = False
 html_show_sphinx = False
+html_show_search_summary = False  # a summary is fetched, and from a plain file nothing can be
 html_math_renderer = "mathml"
 html_theme_options = {
     "light_css_variables": theme(css, dark=False),

@@ -40,10 +40,11 @@ def served(files):
 
 
 @contextmanager
-def opened(browser, address, width=800, selector=".kho", quiet=(), **options):
+def opened(browser, address, width=800, selector=".kho", quiet=(), home="", **options):
     """A page of `address`. A console message fails the test, but for the quiet kinds; so does any request elsewhere.
 
-    Such a request is refused and counted, from a page, a frame or a worker; so is a socket.
+    Such a request is refused and counted, from a page, a frame or a worker; so is a socket. `home` is where a page's
+    own files lie: its server, or for a file, the file itself or a folder.
     """
     context = browser.new_context(viewport={"width": width, "height": 900}, reduced_motion="reduce", **options)
     said, refused = [], []
@@ -52,7 +53,7 @@ def opened(browser, address, width=800, selector=".kho", quiet=(), **options):
         refused.append(route.request.url)
         route.abort()
 
-    home = address if address.startswith("file:") else "/".join(address.split("/")[:3])
+    home = home or (address if address.startswith("file:") else "/".join(address.split("/")[:3]))
     context.route(re.compile(f"^(?!{re.escape(home)}|data:|blob:)"), refuse)
     page = context.new_page()
     page.on("console", lambda message: message.type in quiet or said.append(message.text))

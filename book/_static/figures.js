@@ -57,9 +57,9 @@
     const [id, step] = decodeURIComponent(location.hash.slice(1)).split("@");
     const figure = figures.find((f) => f.id === id);
     if (!figure) return;
-    draw(figure);
+    figures.slice(0, figures.indexOf(figure) + 1).forEach(draw); // what is drawn above it later would push it out of view
     if (step) models.get(figure)?.set("t", Math.min(+step || 0, +figure.dataset.steps));
-    figure.scrollIntoView();
+    figure.scrollIntoView({ behavior: "instant" });
   }
 
   /** Paper is not scrolled: draw what was left. Steppers drawn now have missed the news, so it is told again. */

@@ -91,6 +91,8 @@ def _steppers(book: NotebookNode) -> Iterator[tuple[dict[str, Any], dict[str, An
 def figure(document: dict[str, Any], t: int, words: str) -> str:
     """Return one figure: its document, and its words for where no script runs."""
     name, last = document["id"], len(document["steps"]) - 1
+    if other := document.get("other"):
+        last = max(last, other["from"] + len(other["steps"]) - 1)
     inside = f'{script(document)}<div class="khosim-words">{words}</div>'
     return f'<div class="khosim-figure" id="{name}" data-t="{t}" data-steps="{last}">{inside}</div>\n'
 

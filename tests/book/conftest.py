@@ -2,10 +2,14 @@
 
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+
+from tests.book import leaf as leaves
+from tools.serve import server
 
 ROOT = Path(__file__).parents[2]
 
@@ -28,3 +32,32 @@ def book(tmp_path_factory):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return Built(out / "html", done.stdout + done.stderr)
+
+
+@pytest.fixture(scope="module")
+def served(book):
+    with server(book.html) as running:
+        thread = threading.Thread(target=running.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{running.server_port}/"
+        running.shutdown()
+        thread.join()
+
+
+@pytest.fixture(scope="module", params=["http", "file"])
+def home(request, book):
+    return request.getfixturevalue("served") if request.param == "http" else f"{book.html.as_uri()}/"
+
+
+@pytest.fixture
+def leaf(book):
+    """Binds executed notebooks into one more page of the book; returns its address. It is gone after the test."""
+    paths = []
+
+    def bound(*books):
+        paths.append(leaves.leaf(book.html, *books))
+        return paths[0].relative_to(book.html).as_posix()
+
+    yield bound
+    for path in paths:
+        path.unlink()

@@ -57,7 +57,7 @@ def test_two_figures_of_one_name_are_refused():
 
 
 def test_a_fork_stands_beside_its_parent_under_a_name_of_its_own():
-    fork = document("a", other={})
+    fork = document("a", other={"from": 2, "steps": [{}]})
     html = "".join(shown(bind(notebook({"document": document("a")}, {"document": fork}, {"document": fork}))))
     assert re.findall(r' id="([^"]+)"', html) == ["a", "a-fork", "a-fork-2"]
     assert re.findall(r'"id":"([^"]+)"', html) == ["a", "a-fork", "a-fork-2"]
@@ -88,6 +88,11 @@ def test_data_cannot_end_its_script_element():
 
 def test_a_figure_says_how_many_steps_it_has():
     assert 'data-steps="2"' in figure(document("a"), 0, "")
+
+
+def test_a_link_may_lead_as_far_as_the_longer_future():
+    for more, last in ((1, 2), (4, 5)):
+        assert f'data-steps="{last}"' in figure(document("a", other={"from": 2, "steps": [{}] * more}), 0, "")
 
 
 def said(*texts):
