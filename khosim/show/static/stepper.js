@@ -5,7 +5,7 @@
 //   2 read        what a story says: lives of blocks, violations, the biography of a frame
 //   3 layout      numbers only: where things lie at a given width
 //   4 marks       SVG path data for hatch, corner, comb, octagon
-//   5 views       state + layout -> a tree of plain objects; no DOM
+//   5 views       state + layout -> a tree of plain objects; no DOM: timeline, figure, controls, rail, code, text, panels, forks
 //   6 leaves      what leaves the figure: a strip of steps for paper, a picture as a file, a step as text
 //   7 mend        make the DOM like the tree, keeping elements (focus and transitions live on them)
 //   8 render      events, theme, play, the host's model
@@ -815,7 +815,7 @@ const cellAttrs = (kind, n, label, selected, focus) =>
 
 /** What slot i and its block name, as [look, words], or null. What does not fit is told on hover. */
 function slotLabels({ rows: { cache, blocks, verdict, role } }, L, i) {
-  const c = cache.at(i), b = blocks.at(i), kind = slotKind(VERDICT[verdict.at(i)]), fits = (n) => n >= 0 && slotWidth(L, hex(n)) < L.P;
+  const c = cache.at(i), b = blocks.at(i), kind = slotKind(VERDICT[verdict.at(i)]), fits = (n) => n >= 0 && slotWidth(L, hex(n)) + 2 <= L.P; // else numbers would run into one
   return {
     cache: fits(c) ? [role.at(c) === FRESH ? "fresh" : "cached", hex(c)] : c <= -2 ? ["swap", `s${-c - 2}`] : null,
     blocks: fits(b) ? [kind, hex(b)] : kind === "lost" ? ["lost", "–"] : null,
@@ -1049,11 +1049,13 @@ function keyMarks(story, L) {
   return marks.map(([words, q]) => [words, mark(q)]);
 }
 
+const KEYED = 108; // from one mark to the next, with the longest words in the widest fallback font
+
 /** The key in rows of `columns`, for a picture. */
 function keyGrid(story, L, columns) {
   const all = keyMarks(story, L);
   return { height: Math.ceil(all.length / columns) * 18, kids: all.map(([words, marks], k) =>
-    h("g", { transform: `translate(${(k % columns) * 100} ${Math.floor(k / columns) * 18})` }, marks, text("cap", 20, 12, words))) };
+    h("g", { transform: `translate(${(k % columns) * KEYED} ${Math.floor(k / columns) * 18})` }, marks, text("cap", 20, 12, words))) };
 }
 
 function key(story, L) {
@@ -1638,12 +1640,12 @@ function caption(story, state) {
 function strip(story, steps) {
   const { width, gutter, gap, row } = MINI, states = steps.map((t) => story.states[t]), tall = miniHeight(story);
   const texts = states.map((state) => lines(caption(story, state), width)), deep = Math.max(...texts.map((l) => l.length)) * 15;
-  const pitch = tall + deep + 36, W = gutter + row * (width + gap), keyed = keyGrid(story, layout(560, story), Math.floor((W - gutter) / 100));
+  const pitch = tall + deep + 36, W = gutter + row * (width + gap), keyed = keyGrid(story, layout(560, story), Math.floor((W - gutter) / KEYED));
   const H = 26 + Math.ceil(steps.length / row) * pitch + 8 + keyed.height;
-  const place = (k) => [gutter + (k % row) * (width + gap), 26 + Math.floor(k / row) * pitch];
-  return h("svg", { class: "strip", ...sheet(W, H), role: "img", "aria-label": `${story.doc.title}: steps ${steps.join(", ")}` },
+  const shown = `step${steps.length > 1 ? "s" : ""} ${steps.join(", ")}`, place = (k) => [gutter + (k % row) * (width + gap), 26 + Math.floor(k / row) * pitch];
+  return h("svg", { class: "strip", ...sheet(W, H), role: "img", "aria-label": `${story.doc.title}: ${shown}` },
     h("title", {}, story.doc.title), h("desc", {}, states.map((state) => `Step ${state.t}: ${spoken(story, state)}`).join(" ")),
-    rect("sheet", -EDGE, -EDGE, W + 2 * EDGE, H + 2 * EDGE), lineText([[story.doc.title, "strong"], [`steps ${steps.join(", ")} of ${story.last}`, "quiet"]], gutter, 13),
+    rect("sheet", -EDGE, -EDGE, W + 2 * EDGE, H + 2 * EDGE), lineText([[story.doc.title, "strong"], [`${shown} of ${story.last}`, "quiet"]], gutter, 13),
     states.map((state, k) => {
       const [x, y] = place(k), crossed = k > 0 && story.doc.kexecs.some((e) => steps[k - 1] < e && e <= state.t);
       return [k % row === 0 && [["page cache", 17], ["block list", 30], ["memory", 56 + (tall - 56) / 2]].map(([words, dy]) => text("gut", gutter - 8, y + dy, words)),
@@ -1659,7 +1661,7 @@ function leaf(story, state, selection) {
   const time = timeline({ ...story, other: null }, state, L, resolve(state, ui.selection), ui), drawn = figure(story, state, L, ui), G = L.G;
   const words = [...lines([[state.cpu, "now"], [spoken(story, state), "strong"]], 520),
     ...state.bad.flatMap((v) => lines([[`Violated: ${nameOf(v).toLowerCase()}.`, "bad"], [detailOf(v), ""]], 560))];
-  const y = 24 + +time.attrs.height + 20, top = y + words.length * 18, keyed = keyGrid(story, L, 5), H = top + +drawn.attrs.height + 10 + keyed.height;
+  const y = 24 + +time.attrs.height + 20, top = y + words.length * 18, keyed = keyGrid(story, L, Math.floor((568 - L.G) / KEYED)), H = top + +drawn.attrs.height + 10 + keyed.height;
   return h("svg", { class: "leaf", ...sheet(568, H), role: "img" },
     h("title", {}, `${story.doc.title}, step ${state.t} of ${story.last}`), h("desc", {}, [spoken(story, state), violated(state)].join(" ")),
     rect("sheet", -EDGE, -EDGE, 568 + 2 * EDGE, H + 2 * EDGE), lineText([[story.doc.title, "strong"], [`step ${state.t} of ${story.last}`, "quiet"]], G, 14),
