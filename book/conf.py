@@ -19,7 +19,7 @@ from sphinx.util import logging  # noqa: E402
 
 from book.press.card import Card  # noqa: E402
 from book.press.chapters import press  # noqa: E402
-from book.press.embed import bare, loader  # noqa: E402
+from book.press.embed import loader  # noqa: E402
 from book.press.generate import appendices, names, numbers  # noqa: E402
 from book.press.links import References, StepLinks  # noqa: E402
 from book.press.mathml import visit_math, visit_math_block  # noqa: E402
@@ -81,14 +81,13 @@ def make_pages(_app: Sphinx, _config: Config) -> None:
             log.warning("%s: %s", name, line)
     static = GENERATED / "static"
     static.mkdir()
-    (static / "stepper.css").write_text(bare(css))
-    (static / "figures.js").write_text(loader(STEPPER / "stepper.js", BOOK / "_static" / "figures.js"))
+    carried = loader(STEPPER / "stepper.js", STEPPER / "stepper.css", BOOK / "_static" / "figures.js")
+    (static / "figures.js").write_text(carried)
 
 
 def dress(app: Sphinx, _page: str, _template: str, context: dict[str, Any], doctree: Any) -> None:
     """Load the stepper where there is one. What myst-nb brings for outputs that our pages never hold stays away."""
     if doctree is not None and "khosim-figure" in context.get("body", ""):
-        app.add_css_file("stepper.css")
         app.add_js_file("figures.js", loading_method="defer")
     context["css_files"] = [file for file in context["css_files"] if "mystnb" not in str(file.filename)]
 

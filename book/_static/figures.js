@@ -2,13 +2,14 @@
 // the stepper's one module, packed, and imports it from a Blob. Until a figure is drawn, and if drawing fails, its words
 // stay. `#id@step` opens a figure at a step.
 (() => {
-  const PACKED = "STEPPER_MODULE";
+  const PACKED = "STEPPER_MODULE", STYLE = "STEPPER_STYLE";
   const NEAR = "800px"; // figures further from the window than this wait
 
   const figures = [...document.querySelectorAll(".khosim-figure")];
   if (!figures.length) return;
   const shared = document.getElementById("khosim-sources");
   let sources = {};
+  const texts = new Map(); // figure -> its document, unpacked; of one that is broken, what was wrong
   const models = new Map(); // figure -> the model it is drawn from, once it is drawn
   let render = null;
 
@@ -19,6 +20,8 @@
 
   async function unpack() {
     if (shared) sources = JSON.parse(await unzip(JSON.parse(shared.textContent)));
+    await Promise.all(figures.map(async (f) => texts.set(f, await unzip(JSON.parse(f.querySelector("script").textContent)).catch(String))));
+    document.head.append(Object.assign(document.createElement("style"), { textContent: await unzip(STYLE) }));
     const url = URL.createObjectURL(new Blob([await unzip(PACKED)], { type: "text/javascript" }));
     ({ default: { render } } = await import(url));
     URL.revokeObjectURL(url);
@@ -40,7 +43,7 @@
     if (models.has(figure) || figure.dataset.failed) return;
     const el = document.createElement("div"), words = figure.querySelector(".khosim-words");
     try {
-      const model = modelOf({ document: JSON.parse(figure.querySelector("script").textContent), sources, t: +figure.dataset.t });
+      const model = modelOf({ document: JSON.parse(texts.get(figure)), sources, t: +figure.dataset.t });
       figure.insertBefore(el, words);
       render({ model, el });
       models.set(figure, model);

@@ -1,12 +1,12 @@
 """Steppers in a page without a kernel: from a notebook's widgets to HTML that a script of ours brings to life.
 
     <div class="khosim-figure" id="ID" data-t="STEP" data-steps="LAST">
-      <script type="application/json">the document</script>
+      <script type="application/json">the document, packed</script>
       <div class="khosim-words">the same as tables: what is read, found and printed where no script runs</div>
     </div>
 
 The source texts that the documents of a page name stand before its first figure, each once; they are packed, as the
-stepper itself is: gzip, in base64. Between a file and its reader there is nobody else to compress it.
+documents and the stepper are: gzip, in base64. Between a file and its reader there is nobody else to compress it.
 """
 
 import base64
@@ -54,9 +54,7 @@ def bind(book: NotebookNode) -> NotebookNode:
         data["text/html"] = html
         first = first or data
     if sources:
-        first["text/html"] = (
-            script(packed(json.dumps(sources, separators=(",", ":"))), "khosim-sources") + first["text/html"]
-        )
+        first["text/html"] = script(packed(_compact(sources)), "khosim-sources") + first["text/html"]
     book.metadata.pop("widgets", None)
     return book
 
@@ -93,15 +91,19 @@ def figure(document: dict[str, Any], t: int, words: str) -> str:
     name, last = document["id"], len(document["steps"]) - 1
     if other := document.get("other"):
         last = max(last, other["from"] + len(other["steps"]) - 1)
-    inside = f'{script(document)}<div class="khosim-words">{words}</div>'
+    inside = f'{script(packed(_compact(document)))}<div class="khosim-words">{words}</div>'
     return f'<div class="khosim-figure" id="{name}" data-t="{t}" data-steps="{last}">{inside}</div>\n'
 
 
 def script(value: object, name: str = "") -> str:
     """Return data as a script element that no browser runs; nothing in it can end the element."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    text = _compact(value).replace("<", "\\u003c")
     named = f' id="{name}"' if name else ""
     return f'<script type="application/json"{named}>{text}</script>'
+
+
+def _compact(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def words_of(book: NotebookNode) -> list[str]:
@@ -123,9 +125,10 @@ def differences(run: NotebookNode, stored: NotebookNode) -> list[str]:
     return [f"code cell {n} says something else than what is stored" for n, (now, then) in pairs if now != then]
 
 
-def loader(module: Path, embed: Path) -> str:
-    """Return one classic script that carries the ES module: a page opened from a file may not import one."""
-    return embed.read_text().replace("STEPPER_MODULE", packed(bare(module.read_text())))
+def loader(module: Path, style: Path, embed: Path) -> str:
+    """Return one classic script that carries the ES module and its style: a page from a file may not import one."""
+    text = embed.read_text().replace("STEPPER_STYLE", packed(bare(style.read_text())))
+    return text.replace("STEPPER_MODULE", packed(bare(module.read_text())))
 
 
 def bare(text: str) -> str:

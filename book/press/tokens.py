@@ -93,6 +93,6 @@ class QuietHtml(HtmlFormatter):
         return []
 
     def _seen(self, words: Iterable[tuple[_TokenType, str]]) -> Iterator[tuple[_TokenType, str]]:
-        plain = self.style.style_for_token(Token)
-        for kind, text in words:
-            yield (Token.Text if self.style.style_for_token(kind) == plain else kind), text
+        looks = {str(self.style.style_for_token(Token)): Token.Text}
+        for kind, text in words:  # words of one look are one kind: side by side they are one element
+            yield looks.setdefault(str(self.style.style_for_token(kind)), kind), text

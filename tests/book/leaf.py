@@ -28,7 +28,7 @@ def leaf(built, *books):
     """The page, in the folder of the built book `built`; its address is relative to it."""
     body = "".join(out.data["text/html"] for book in books for cell in bind(book).cells for out in cell.outputs)
     loads = (built / "notebooks" / "00-start-here.html").read_text().splitlines()
-    head = [line for line in loads if "_static/stepper.css" in line or "_static/figures.js" in line]
+    head = [line for line in loads if "_static/figures.js" in line]
     path = built / "notebooks" / "leaf.html"
     path.write_text(PAGE.format(head="\n".join(head), body=body))
     return path
