@@ -674,6 +674,8 @@ function lifeMarks(T, lives, left) {
 
 const TAG = 23, STEP_ASIDE = 22; // half a KEXEC tag, and how far it leaves its line for the playhead
 
+const kexecTag = (x, y) => [rect("kx-tag", x - TAG, y, 2 * TAG, 16, 3), text("kx-t", x, y + 12, "KEXEC")];
+
 /** How far the playhead's pill stands off its line: inside the picture, and clear of a KEXEC tag that cannot go further. */
 function pillAside(T, kexecs, px, half) {
   const off = kexecs.map((t) => px - (T.x(t) - T.gap / 2)).map((d) => Math.sign(d) * Math.max(0, half + TAG + 2 - Math.abs(d) - STEP_ASIDE));
@@ -695,7 +697,7 @@ function axisMarks(T, story, px, half, aside, narrow) {
   const tags = marks.map((x) => x + (Math.abs(x - px) < near ? Math.sign(x - px) * Math.min(STEP_ASIDE, near - Math.abs(x - px)) : 0));
   marks.forEach((x, k) => {
     const [top, foot] = kexecSpan(T, story, T.kexecs[k]);
-    out.push(path("kx", `M${round(x)} ${top}V${foot}`), rect("kx-tag", tags[k] - TAG, T.axis, 2 * TAG, 16, 3), text("kx-t", tags[k], y, "KEXEC"));
+    out.push(path("kx", `M${round(x)} ${top}V${foot}`), kexecTag(tags[k], T.axis));
     taken.push([tags[k] - 25, tags[k] + 25]);
   });
   if (!narrow && T.kexecs.length === story.doc.kexecs.length) tags.forEach((x, k) => {
@@ -1650,18 +1652,18 @@ function strip(story, steps) {
       const [x, y] = place(k), crossed = k > 0 && story.doc.kexecs.some((e) => steps[k - 1] < e && e <= state.t);
       return [k % row === 0 && [["page cache", 17], ["block list", 30], ["memory", 56 + (tall - 56) / 2]].map(([words, dy]) => text("gut", gutter - 8, y + dy, words)),
         miniature(story, state, x, y), texts[k].map((words, n) => lineText(words, x, y + tall + 14 + n * 15)),
-        crossed && [path("kx", `M${x - gap / 2} ${y}v${tall + deep}`), rect("kx-tag", x - gap / 2 - TAG, y + tall + deep, 2 * TAG, 16, 3), text("kx-t", x - gap / 2, y + tall + deep + 12, "KEXEC")]];
+        crossed && [path("kx", `M${x - gap / 2} ${y}v${tall + deep}`), kexecTag(x - gap / 2, y + tall + deep)]];
     }),
     h("g", { transform: `translate(${gutter} ${H - keyed.height})` }, keyed.kids));
 }
 
-/** One step as one picture: timeline, sentence, figure, key; what is violated stands below the sentence. */
-function leaf(story, state, selection) {
+/** One step as one picture: timeline, sentence, figure, key; what is violated stands below the sentence. Futures beside each other begin at one height. */
+function leaf(story, state, selection, all) {
   const L = layout(560, story), ui = { selection: selection ?? follow(story, state.t), hover: null, focus: null, tab: {}, pins: [] };
   const time = timeline({ ...story, other: null }, state, L, resolve(state, ui.selection), ui), drawn = figure(story, state, L, ui), G = L.G;
   const words = [...lines([[state.cpu, "now"], [spoken(story, state), "strong"]], 520),
     ...state.bad.flatMap((v) => lines([[`Violated: ${nameOf(v).toLowerCase()}.`, "bad"], [detailOf(v), ""]], 560))];
-  const y = 24 + +time.attrs.height + 20, top = y + words.length * 18, keyed = keyGrid(story, L, Math.floor((568 - L.G) / KEYED)), H = top + +drawn.attrs.height + 10 + keyed.height;
+  const y = 44 + Math.max(...all.map(([s]) => timeLayout(L, { ...s, other: null }).height)), top = y + words.length * 18, keyed = keyGrid(story, L, Math.floor((568 - L.G) / KEYED)), H = top + +drawn.attrs.height + 10 + keyed.height;
   return h("svg", { class: "leaf", ...sheet(568, H), role: "img" },
     h("title", {}, `${story.doc.title}, step ${state.t} of ${story.last}`), h("desc", {}, [spoken(story, state), violated(state)].join(" ")),
     rect("sheet", -EDGE, -EDGE, 568 + 2 * EDGE, H + 2 * EDGE), lineText([[story.doc.title, "strong"], [`step ${state.t} of ${story.last}`, "quiet"]], G, 14),
@@ -1686,7 +1688,7 @@ export function together(story, trees, names, down) {
 /** Steps as one picture: one step large, several as a strip; of two futures both. */
 function pictureOf(story, all, steps, selection) {
   const one = steps.length === 1, differs = story.other && differsAt(story, steps[0]);
-  const trees = all.map(([s]) => (one ? leaf(s, { ...stateAt(s, steps[0]), differs }, selection) : strip(s, steps.filter((t) => t <= s.last))));
+  const trees = all.map(([s]) => (one ? leaf(s, { ...stateAt(s, steps[0]), differs }, selection, all) : strip(s, steps.filter((t) => t <= s.last))));
   return trees.length > 1 ? together(story, trees, all.map(([, side]) => SIDES[side]), !one) : trees[0];
 }
 
