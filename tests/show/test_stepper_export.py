@@ -239,3 +239,18 @@ def test_help_takes_the_focus_and_gives_it_back(page):
     page.keyboard.press("Escape")
     assert panel.count() == 0
     assert page.evaluate("document.activeElement.dataset.act") == "help"
+
+
+def test_keys_go_on_from_where_a_link_led(page):
+    page.evaluate("document.body.insertAdjacentHTML('afterbegin', '<a href=\"#pages-that-survive@7\">step 7</a>')")
+    page.click("a[href$='@7']")
+    page.keyboard.press("ArrowLeft")
+    assert t(page) == 6
+
+
+def test_a_link_given_in_jupyterlab_is_for_its_notebook(page):
+    """JupyterLab keeps the page's address to itself."""
+    page.evaluate("document.body.dataset.jpThemeLight = 'true'")
+    page.click("[data-act=share]")
+    assert page.input_value("[data-link]") == "#pages-that-survive@0"
+    assert "[step 0](#pages-that-survive@0)" in page.inner_text(".sharing")

@@ -120,3 +120,13 @@ def test_lines_that_a_short_function_leaves_show_its_caller(page, lived):
     lines = page.locator(".src i").all_inner_texts()
     assert len(lines) == 7
     assert all(lines)
+
+
+def test_a_bit_before_its_block_preserves_a_frame_that_no_block_names(page, lived):
+    give(page, lived)
+    says = [step.get("say", "") for step in lived["document"]["steps"]]
+    bit = says.index("PFN bit of frame 0x1b is set: the next kernel must not touch it.")
+    for step, tag in ((bit, "preserved"), (bit + 1, "held")):
+        page.evaluate(f"model.set('t', {step})")
+        page.locator("[data-cell='frame 27']").click(force=True)
+        assert page.inner_text(".why h4").split("\n")[1] == tag

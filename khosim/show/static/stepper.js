@@ -595,9 +595,14 @@ function frameFacts(state, n, machine) {
   return { role: r, label, bit: bit.at(n) > 0, comb: freed ? 0xaa : painted ? 0xa5 : 0 };
 }
 
+const ALONE = "preserved, no block names it";
+
+/** Whether a frame is only held back from the next kernel: its bit is set, and no block names it yet, or any more. */
+const alone = ({ rows }, n) => rows.role.at(n) === HELD && rows.holds.at(n) < 0;
+
 function frameName(state, n, machine) {
   const { rows } = state, q = frameFacts(state, n, machine);
-  const parts = [`Frame ${pfnName(n)}`, ROLE_WORDS[ROLE[q.role]]];
+  const parts = [`Frame ${pfnName(n)}`, alone(state, n) ? ALONE : ROLE_WORDS[ROLE[q.role]]];
   if (rows.holds.at(n) >= 0) parts.push(`block ${rows.holds.at(n)}`);
   if (q.bit) parts.push("PFN bit set");
   if (state.changed.frames.has(n)) parts.push("changed in this step");
@@ -645,7 +650,7 @@ function fork(T, { from, other }) {
   const x = round(T.x(Math.min(from, other.last))), y = T.deep, crossed = T.kexecs.filter((k) => k < from).map((k) => T.x(k) - T.gap / 2);
   const ends = [x - 12, ...crossed.map((k) => k - 8)].find((end) => end - T.G > 138 && crossed.every((k) => k > end || k < end - 138)); // what has no room is dropped
   return h("g", { class: "fork" }, path("fork-l", `M${x} 0V${y - 4}M${x} ${y}V${T.axis}`), path("fork-m", `M${x} ${y - 9}l5 6l-5 6l-5 -6Z`),
-    ends && text("ax end", ends, y + T.rows + 4, `the same until step ${from}`));
+    ends && text("ax end", ends, y + T.rows + 4, `the same up to step ${from - 1}`));
 }
 
 /** A call as a bar, cut where a kexec falls into it; its label stands in the longest piece. */
@@ -1062,7 +1067,7 @@ function keyGrid(story, L, columns) {
 
 function key(story, L) {
   const marks = keyMarks(story, L), most = L.narrow ? 99 : 7; // one line; the help has all
-  const spare = ["other", "freed", "not uptodate"].filter((name) => marks.some(([words]) => words === name)).slice(0, Math.max(0, marks.length - most));
+  const spare = ["freed", "not uptodate", "other"].filter((name) => marks.some(([words]) => words === name)).slice(0, Math.max(0, marks.length - most));
   const all = marks.filter(([words]) => !spare.includes(words));
   return h("ul", { class: "key", "aria-label": "Key", style: L.narrow ? null : `grid-template-columns:repeat(${all.length},auto)` }, all.map(([words, marks]) =>
     h("li", { title: KEY_MORE[words] }, h("svg", { width: 15, height: 15, viewBox: "0 0 16 16", "aria-hidden": "true" }, marks), words)));
@@ -1231,7 +1236,7 @@ export function why(story, state, ui) {
   const all = facts(story, state, pick), room = (list) => (ui.L.narrow ? 5 : historyRoom(story, state, list, ui.L));
   const known = room(all) < 2 ? all.filter(([, , bit]) => !bit) : all; // where room is short the history goes first, and the text has the bitmap's word
   const role = pick.frame >= 0 ? ROLE[state.rows.role.at(pick.frame)] : VERDICT[state.rows.verdict.at(pick.block)];
-  const tag = { fresh: "not uptodate", unknown: VERDICT_WORDS[UNKNOWN], fdt: "KHO", bitmap: "KHO", inode: "KHO", other: "allocated" }[role] ?? role;
+  const tag = alone(state, pick.frame) ? "preserved" : { fresh: "not uptodate", unknown: VERDICT_WORDS[UNKNOWN], fdt: "KHO", bitmap: "KHO", inode: "KHO", other: "allocated" }[role] ?? role;
   return h("section", { class: "why", "aria-label": "Selected" },
     h("h4", {}, h("span", { class: "mono" }, name), h("span", { class: `tag ${role}` }, tag)),
     h("dl", {}, known.map(([a, b, bit]) => [h("dt", {}, a), h("dd", { class: bit ? "word" : null }, bit ? [h("span", { class: "mono" }, b), " ", bit] : b)])),
@@ -1260,7 +1265,7 @@ function facts(story, state, { frame, block }) {
   const since = sinceWhen(story, state, frame);
   const told = role !== "stale" && owner.length > (state.bad.length ? 0 : 1); // the owner says it, and room is short
   return [
-    !told && ["holds", role === "stale" ? (poison === machine.page_size ? "freed poison" : "another owner's page") : i >= 0 ? `block ${i} of this file` : role === "unclaimed" && lost ? "nobody knows yet" : role === "free" ? "nothing" : ROLE_WORDS[role]],
+    !told && ["holds", role === "stale" ? (poison === machine.page_size ? "freed poison" : "another owner's page") : i >= 0 ? `block ${i} of this file` : role === "unclaimed" && lost ? "nobody knows yet" : role === "free" ? "nothing" : alone(state, frame) ? "no block names it" : role === "other" && has(rows.flags.at(frame), machine.flags?.swapbacked ?? 0) ? "a page of another file" : ROLE_WORDS[role]],
     owner.length && ["owner", owner.join(", ") + (owner.length === 1 && role !== "cached" ? " only" : "")],
     ["PFN bit", lost ? VERDICT_WORDS[UNKNOWN] : rows.bit.at(frame) ? (since > 0 ? `set since step ${since}` : "set") : "clear"],
     !lost && [`word ${Math.floor(frame / WORD)}`, wordHex(rows.bit, Math.floor(frame / WORD)), `bit ${frame % WORD}`],
@@ -1447,7 +1452,7 @@ function share(story, ui) {
       ui.what === "range" && [number(0, "First step of the range"), "to", number(1, "Last step of the range")]),
     h("div", { class: "line" }, "as ", save("svg", "SVG"), save("png", "PNG"), save("txt", "Text")),
     h("div", { class: "line" }, h("label", { class: "link" }, "Link ", h("input", { readonly: "", "data-link": "", value: ui.link })), button({ class: "txt boxed", "data-save": "link" }, "Copy")),
-    h("p", { class: "quiet", role: "status" }, ui.told));
+    h("p", { class: "quiet", role: "status" }, ui.told || (ui.link?.startsWith("#") ? `In a Markdown cell of this notebook: [step ${ui.t}](${ui.link})` : "")));
 }
 
 const MARKS = [
@@ -1939,10 +1944,13 @@ function open({ model, el }) {
     draw();
   }
 
+  /** Whether JupyterLab is around us. It keeps addresses to itself: a link to a step works within its notebook. */
+  const inLab = () => doc.body.dataset.jpThemeLight != null;
+
   /** Open a panel and put the focus there, or close it and put the focus back on its button. */
   function panel(name) {
     const was = ui.panel;
-    Object.assign(ui, { panel: name === was ? null : name, told: "", link: `${win.location.href.split("#")[0]}#${story.doc.id}@${ui.t}` });
+    Object.assign(ui, { panel: name === was ? null : name, told: "", link: `${inLab() ? "" : win.location.href.split("#")[0]}#${story.doc.id}@${ui.t}` });
     draw();
     root.querySelector(ui.panel ? ".panel" : `.foot [data-act=${was}]`)?.focus();
   }
@@ -1974,14 +1982,17 @@ function open({ model, el }) {
     const step = linked(story.doc.id, end(), hash);
     if (step == null) return false;
     if (!Number.isNaN(step)) go(step, { still: true });
-    if (root === [...doc.querySelectorAll(".kho[data-figure]")].find((el) => el.dataset.figure === story.doc.id)) root.scrollIntoView({ block: "nearest" });
+    if (root === [...doc.querySelectorAll(".kho[data-figure]")].find((el) => el.dataset.figure === story.doc.id)) {
+      root.scrollIntoView({ block: "nearest" });
+      root.querySelector("svg.tl").focus({ preventScroll: true }); // whoever comes by a link goes on by keys
+    }
     return true;
   }
 
   function onLink(event) {
     const hash = event.target.closest?.("a[href]")?.getAttribute("href");
     if (!hash?.startsWith("#") || !visit(hash)) return;
-    if (doc.body.dataset.jpThemeLight) event.preventDefault(); // JupyterLab would look for a heading of that name
+    if (inLab()) event.preventDefault(); // JupyterLab would look for a heading of that name
   }
 
   const onHash = () => visit(win.location.hash);
