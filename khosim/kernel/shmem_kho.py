@@ -72,7 +72,8 @@ def shmem_alloc_folio(m: MachineState, index: int, order: int) -> Path[int | Non
         return None
     for frame in range(folio, folio + (1 << order)):
         fill(m, frame, FRESH)
-    yield Step("new_folio", "Frame {pfn:#x} still holds its last owner's bytes.", pfn=folio, index=index, order=order)
+    words = "Frame {pfn:#x} is not zeroed: A5 stands for what its last owner left."
+    yield Step("new_folio", words, pfn=folio, index=index, order=order)
     return folio
 
 

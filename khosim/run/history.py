@@ -48,7 +48,10 @@ class History(Sequence[Moment]):
     def __getitem__(self, t: slice) -> Sequence[Moment]: ...
     def __getitem__(self, t: int | slice) -> Moment | Sequence[Moment]:
         """The moment at time `t`; negative counts from the end."""
-        return self.moments[t]
+        try:
+            return self.moments[t]
+        except IndexError:
+            raise IndexError(f"the recording has moments 0 to {self.steps}, not {t}") from None
 
     def __len__(self) -> int:
         """Moments, the one before the first step included."""
@@ -130,7 +133,7 @@ class History(Sequence[Moment]):
         open_here = ", ".join(map(str, self.alternatives(t))) or "nothing"
         moments = [str(moment.t) for moment in self.moments if self.alternatives(moment.t)]
         raise UsageError(
-            f"{wanted} was not open at moment {t}; what was, beside what happened: {open_here}."
+            f"{wanted} was not open at moment {self.moments[t].t}; what was, beside what happened: {open_here}."
             f" Moments with a choice: {', '.join(moments[:12]) or 'none'}"
         )
 

@@ -8,6 +8,7 @@ from typing import Any
 from khosim.errors import UsageError
 from khosim.run.history import History
 from khosim.show.frame import document, states
+from khosim.show.given import a_recording
 from khosim.show.html import fallback
 from khosim.show.owners import names_of
 from khosim.show.source import sources
@@ -24,8 +25,7 @@ def stepper(history: History, file: str | None = None, t: int | None = None) -> 
     """
     from khosim.show.widget import Stepper
 
-    if not hasattr(history, "moments"):
-        raise UsageError(f"stepper shows a recording, `with m.record() as trace: ...`, not a {type(history).__name__}")
+    a_recording("stepper", history)
     if t is not None and (not isinstance(t, int) or not 0 <= t < len(history)):
         raise UsageError(f"the recording has moments 0 to {len(history) - 1}, not {t!r}")
     if file is not None and file not in (known := names_of(moment.snapshot for moment in history)):

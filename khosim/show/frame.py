@@ -33,6 +33,7 @@ from unicodedata import normalize
 import numpy as np
 
 from khosim.run.history import History, Moment
+from khosim.show.given import a_recording
 from khosim.show.lamps import NAMES, STATEMENTS, Rail, rails, returns
 from khosim.show.owners import name_of
 from khosim.show.picture import PLANES, Picture, picture, pictures
@@ -70,8 +71,9 @@ class State:
 def document(history: History, file: str | None = None) -> Document:
     """Return the history as one JSON-able document, seen from the file called `file` (None: the first).
 
-    A fork's is its parent's, with the fork as the `other` future.
+    A fork's is its parent's, with the fork as the `other` future. Raises `UsageError` for what is no recording.
     """
+    a_recording("document", history)
     main, fork = _futures(history)
     name = file_of(main) if file is None else file
     numbers: Numbers = {}

@@ -9,6 +9,7 @@ import numpy as np
 
 from khosim.run.history import History, Moment
 from khosim.show.frame import failure, file_of, result_words, who
+from khosim.show.given import a_moment
 from khosim.show.lamps import lamps
 from khosim.show.owners import Role
 from khosim.show.picture import Picture, Verdict, picture
@@ -87,8 +88,10 @@ def plain(history: History) -> str:
 def state_table(snapshot: Snapshot, file: str | None = None) -> str:
     """Return one moment as a compact table: sizes, page cache beside block list, frames by owner, PFN bits.
 
-    `file` is the name of the file to look at; None shows memory only. No line is longer than `WIDTH`.
+    `file` is the name of the file to look at; None shows memory only. No line is longer than `WIDTH`. Raises
+    `UsageError` for what is no snapshot.
     """
+    a_moment("state_table", snapshot)
     drawn = picture(snapshot, file or "")
     lines = _wrapped([sizes_line(drawn, file)]) if file else []
     if rows := table_rows(drawn):

@@ -13,6 +13,7 @@ from typing import Any
 from matplotlib.figure import Figure
 from PIL import Image
 
+from khosim.errors import UsageError
 from khosim.run.history import History
 from khosim.show.palette import palette
 from khosim.show.plot.sheet import WIDTH, Drawing
@@ -68,8 +69,12 @@ def plate(
 ) -> Plate:  # fmt: skip
     """Draw `of` at `t` by each function of `khosim.show.plot` in `draw`, below each other, `width` pixels wide.
 
-    No pyplot: nothing stays open. `wishes` go to the functions. Raises what they raise.
+    No pyplot: nothing stays open. `wishes` go to the functions. Raises what they raise, and `UsageError` without them.
     """
+    if not draw or not all(map(callable, draw)):
+        raise UsageError("plate draws by functions, such as plate(trace, plot.memory, plot.bitmap)")
+    if not isinstance(width, int) or width < 1:
+        raise UsageError(f"width is a number of pixels, not {width!r}")
     unit = width / WIDTH / DPI
     figure = Figure((WIDTH * unit, ROOM * unit), facecolor=palette(dark=dark)["paper"])
     drawn = [one(figure.add_axes((0, 0, 1, 1)), of, t, dark=dark, **wishes) for one in draw]

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from khosim.run.history import History
 from khosim.show.frame import file_of
+from khosim.show.given import a_moment
 from khosim.show.lamps import rails
 from khosim.show.owners import Role, kho_inodes, name_of
 from khosim.show.palette import Palette, palette, soft
@@ -37,12 +38,15 @@ class Scene(NamedTuple):
 def scene(of: Snapshot | History, t: int | None, file: str | None, *, dark: bool) -> Scene:
     """Return a snapshot, or the moment `t` of a history (None: its last), as what is to be drawn.
 
-    `file` None is the first KHO file, else the first file. Raises `UsageError` for a `t` outside the history.
+    `file` None is the first KHO file, else the first file. Raises `UsageError` for a `t` outside the history, and for
+    what is neither.
     """
     colours = palette(dark=dark)
     if isinstance(of, Snapshot):
         name = _file_in(of) if file is None else file
         return Scene(of, name, picture(of, name), "", colours)
+    if not hasattr(of, "moments"):
+        a_moment("a drawing", of)
     at = len(of) - 1 if t is None else t
     snapshot, name = of.seek(at), file_of(of) if file is None else file
     drawn, at = picture(snapshot, name), at % len(of)

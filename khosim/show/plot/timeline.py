@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 
 from khosim.run.history import History
 from khosim.show.frame import file_of, who
+from khosim.show.given import a_recording
 from khosim.show.lamps import Rail, rails, returns
 from khosim.show.palette import Palette, palette
 from khosim.show.picture import Verdict, picture
@@ -96,6 +97,7 @@ def timeline(ax: Axes, of: History, t: int | None = None, *, file: str | None = 
 
     The artists are "call", "kexec", "violated", and the verdicts of blocks. Raises `UsageError` for a `t` outside.
     """
+    a_recording("timeline", of)
     if t is not None:
         of.seek(t)
         t %= len(of)
