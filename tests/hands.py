@@ -132,4 +132,21 @@ def why(place):
     assert 0 < t(place) == step < last(place)
 
 
-ALL = [there_and_back, buttons, keys, drag, picks, why]
+def leaves(place):
+    """A step leaves as a picture, as pixels, as text and as a link, and each of them tells the step."""
+    rewind(place)
+    press(page_of(place), "End")
+    step, figure = last(place), place.locator(".kho").get_attribute("data-figure")
+    place.get_by_role("button", name="Share this figure", exact=True).click()
+    kinds = {"SVG": ("svg", "<svg"), "PNG": ("png", "\x89PNG"), "Text": ("txt", f"Step {step} of {step}")}
+    for kind, (end, start) in kinds.items():
+        with page_of(place).expect_download() as caught:
+            place.get_by_role("button", name=kind, exact=True).click()
+        assert caught.value.suggested_filename == f"{figure}-{step}.{end}"
+        assert caught.value.path().read_bytes().startswith(start.encode("latin-1"))
+    assert place.locator("[data-link]").input_value() == f"{page_of(place).url.split('#')[0]}#{figure}@{step}"
+    press(page_of(place), "Escape")
+    assert place.get_by_role("dialog").count() == 0
+
+
+ALL = [there_and_back, buttons, keys, drag, picks, why, leaves]

@@ -14,6 +14,18 @@ import nbformat
 ROOT = Path(__file__).parents[2]
 READ = ["notebooks", "tests/traces"]  # what the chapters read, themselves included
 STARTS = 120  # seconds; a machine that runs other things needs several times the usual six
+ENDS = 30
+
+# JupyterLab that ends when its input does: so it cannot outlive the tests, however they end.
+WATCHED = """
+import os, signal, sys, threading
+def watch():
+    sys.stdin.buffer.read()
+    os.kill(os.getpid(), signal.SIGTERM)
+threading.Thread(target=watch, daemon=True).start()
+from jupyterlab.labapp import main
+main()
+"""
 
 SETUP = """
 import khosim
@@ -46,12 +58,15 @@ def server(folder):
                f"--LabApp.user_settings_dir={folder / 'user'}",
                f"--LabApp.workspaces_dir={folder / 'spaces'}"]  # fmt: skip
     with (folder / "log").open("w") as log:
-        started = subprocess.Popen([sys.executable, "-m", "jupyterlab", *options], env=env, stdout=log, stderr=log)
+        command = [sys.executable, "-c", WATCHED, *options]
+        started = subprocess.Popen(command, env=env, stdin=subprocess.PIPE, stdout=log, stderr=log)
     try:
         yield address(folder, started), root
     finally:
-        started.terminate()
-        started.wait(STARTS)
+        started.stdin.close()
+        with suppress(subprocess.TimeoutExpired):
+            started.wait(ENDS)
+        started.kill()  # if it is still there
 
 
 def address(folder, started):
@@ -59,7 +74,7 @@ def address(folder, started):
     ends = time.monotonic() + STARTS
     while True:
         for found in folder.glob("runtime/jpserver-*.json"):
-            with suppress(json.JSONDecodeError):  # not all of it is written yet
+            with suppress(json.JSONDecodeError):  # it is there before it is written
                 return json.loads(found.read_text())["url"]
         assert started.poll() is None, (folder / "log").read_text()
         assert time.monotonic() < ends, (folder / "log").read_text()
@@ -101,11 +116,14 @@ class Notebook:
     def cells(self):
         return self.panel.evaluate("(panel) => panel.content.model.toJSON().cells")
 
-    def figures(self):
-        """The cells with a stepper below them."""
-        view = "application/vnd.jupyter.widget-view+json"
+    def wear(self, theme):
+        run = "(theme) => jupyterapp.commands.execute('apputils:change-theme', { theme })"
+        self.page.evaluate(run, f"JupyterLab {theme}")
+
+    def figures(self, kind="application/vnd.jupyter.widget-view+json"):
+        """The cells with a figure below them: with a stepper, or with something of another kind."""
         cells = enumerate(self.cells())
-        return [n for n, cell in cells if any(view in out.get("data", ()) for out in cell.get("outputs", ()))]
+        return [n for n, cell in cells if any(kind in out.get("data", ()) for out in cell.get("outputs", ()))]
 
     def said(self, n):
         """The text that cell `n` printed."""
@@ -132,12 +150,14 @@ class Notebook:
     def run(self, n):
         self.start(n)()
 
-    def output(self, n):
-        """What lies below cell `n`, scrolled into view: JupyterLab draws what is seen."""
+    def cell(self, n):
+        """Cell `n`, scrolled into view: JupyterLab draws what is seen."""
         self.activate()
         self.panel.evaluate("(panel, n) => panel.content.scrollToItem(n, 'start')", n)
-        box = self.page.locator(f".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Cell[data-windowed-list-index='{n}']")
-        return box.locator(".jp-Cell-outputArea")
+        return self.page.locator(f".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Cell[data-windowed-list-index='{n}']")
+
+    def output(self, n):
+        return self.cell(n).locator(".jp-Cell-outputArea")
 
     def stepper(self, n):
         place = self.output(n)

@@ -126,6 +126,6 @@ def test_both_futures_leave_together(page, parted):
 def test_the_parts_of_two_futures_have_names_of_their_own(page, parted):
     give(page, parted)
     at(page, 40)
-    names = page.evaluate("[...document.querySelectorAll('.kho section')].map((e) => e.ariaLabel)")
+    names = page.evaluate("[...document.querySelectorAll('.kho div[role=group]:not(.btns)')].map((e) => e.ariaLabel)")
     assert len(names) == len(set(names)) == 8
     assert {"Here, what happened", "There, what could have", "Invariants, here", "Selected, there"} <= set(names)

@@ -1214,7 +1214,7 @@ function lamps(story, state) {
   const mark = (d, size, label) => h("svg", { width: size, height: size, viewBox: `0 0 ${size} ${size}`, role: "img", "aria-label": label }, h("path", { d }));
   const statement = Object.fromEntries(all), rest = all.map(([name], k) => ({ name, waits: state.pending.includes(k) })).filter(({ name }) => !bad.includes(name));
   const waiting = rest.filter(({ waits }) => waits).length;
-  return h("section", { class: "lamps", "aria-label": "Invariants" },
+  return h("div", { role: "group", class: "lamps", "aria-label": "Invariants" },
     !bad.length && h("h4", {}, "Invariants ", h("span", {}, `${rest.length - waiting} hold${waiting ? `, ${waiting} pending` : ""}`)),
     h("ul", { class: bad.length > 1 ? "many" : null }, bad.map((name) => h("li", { class: "bad", title: statement[name] },
       h("b", {}, mark("M3 3l8 8m0 -8l-8 8", 14, "violated"), `Violated: ${name.toLowerCase()}`), h("span", {}, details(state, name)))),
@@ -1231,13 +1231,13 @@ function details(state, name) {
 export function why(story, state, ui) {
   const pick = resolve(state, ui.selection);
   if (pick.frame < 0 && pick.block < 0)
-    return h("section", { class: "why", "aria-label": "Selected" }, h("h4", {}, "Nothing selected"), h("p", { class: "quiet" }, "Pick a frame or a block to see why it is as it is."));
+    return h("div", { role: "group", class: "why", "aria-label": "Selected" }, h("h4", {}, "Nothing selected"), h("p", { class: "quiet" }, "Pick a frame or a block to see why it is as it is."));
   const name = pick.frame >= 0 ? `Frame ${pfnName(pick.frame)}` : `Block ${pick.block}`;
   const all = facts(story, state, pick), room = (list) => (ui.L.narrow ? 5 : historyRoom(story, state, list, ui.L));
   const known = room(all) < 2 ? all.filter(([, , bit]) => !bit) : all; // where room is short the history goes first, and the text has the bitmap's word
   const role = pick.frame >= 0 ? ROLE[state.rows.role.at(pick.frame)] : VERDICT[state.rows.verdict.at(pick.block)];
   const tag = alone(state, pick.frame) ? "preserved" : { fresh: "not uptodate", unknown: VERDICT_WORDS[UNKNOWN], fdt: "KHO", bitmap: "KHO", inode: "KHO", other: "allocated" }[role] ?? role;
-  return h("section", { class: "why", "aria-label": "Selected" },
+  return h("div", { role: "group", class: "why", "aria-label": "Selected" },
     h("h4", {}, h("span", { class: "mono" }, name), h("span", { class: `tag ${role}` }, tag)),
     h("dl", {}, known.map(([a, b, bit]) => [h("dt", {}, a), h("dd", { class: bit ? "word" : null }, bit ? [h("span", { class: "mono" }, b), " ", bit] : b)])),
     pick.frame >= 0 && historyList(story, state, pick.frame, clamp(room(known), state.bad.length > 1 ? 0 : 1, 5)));
@@ -1341,7 +1341,7 @@ function codeLane(story, { cpu, stack, call, now }, tight, ui) {
   const kind = (n) => (store && store[0] <= n && n <= store[1] ? "lit" : n !== spot?.line ? null : store ? "told" : top ? "lit" : "lit waits");
   const own = lines.map((line) => ({ ...line, kind: kind(line.n), current: line.n === spot.line })), all = [...own, ...callerLines(story, stack[depth - 1], LINES - own.length)];
   const rows = range(LINES).map((k) => all[k] ?? { n: "", text: spot || k !== (LINES - 1) / 2 ? "" : hint });
-  return h("section", { class: `cpu ${now ? "now" : ""}`, "aria-label": `Source${cpu && `, ${cpu}`}` },
+  return h("div", { role: "group", class: `cpu ${now ? "now" : ""}`, "aria-label": `Source${cpu && `, ${cpu}`}` },
     h("h4", {}, h("b", {}, cpu || "Source"), crumb(story, stack, call, depth, tight)),
     fn ? where(fn) : h("p", { class: "where" }, "\u00a0"),
     h("ol", { class: `src mono ${spot ? "" : "idle"}`, "aria-label": "Source lines", tabindex: ui.narrow ? 0 : null }, rows.map(({ n, text: words, kind = null, current, title }) =>
@@ -1534,7 +1534,7 @@ function branch(story, ui) {
 /** One future of two: its sentence, figure, invariants, selection and source, below one another. */
 function future(story, side, ui, L) {
   const state = { ...stateAt(story, ui.t), differs: ui.differs }, over = ui.t > story.last, cls = ["future", state.bad.length && "violated", state.soft && "soft"].filter(Boolean).join(" ");
-  return h("section", { class: cls, "data-side": side, "aria-label": SIDES[side] },
+  return h("div", { role: "group", class: cls, "data-side": side, "aria-label": SIDES[side] },
     h("h4", {}, `${SIDES[side]}${over ? `: ended at step ${story.last}` : ""}`),
     side === "there" && ui.t < ui.from ? h("div", { class: "say" }, h("p", { class: "quiet" }, h("span", {}, `As here, until step ${ui.from}.`))) : sentence(story, state, ui),
     h("div", { class: "figwrap" }, figure(story, state, L, { ...ui, focus: ui.side === side ? ui.focus : null })),
