@@ -8,6 +8,7 @@ def violations(place, selector=".kho", **options):
     page = getattr(place, "page", place)
     if not page.evaluate("() => 'axe' in window"):
         page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text())
+    options = {"resultTypes": ["violations"], **options}
     found = page.evaluate("([where, options]) => axe.run(where, options)", [selector, options])
     assert found["passes"], "axe looked at nothing"
     return [f"{rule['id']}: {node['target']} {node['html'][:120]}"

@@ -4,21 +4,8 @@ import re
 
 import pytest
 
-import khosim
 from tests.browser import t
-from tests.show.bare import OVER, at, give, traits
-
-
-@pytest.fixture(scope="module")
-def parted():
-    """A read that restores a block, and one for which the page cache has no memory: two futures."""
-    machine = khosim.boot(frames=64, page_size=64)
-    with machine.record("a fork") as trace:
-        fd = machine.os.memfd_create("guest", khosim.MFD_KHO)
-        machine.os.pwrite(fd, b"hello, next kernel", 0)
-        machine.os.pwrite(fd, b"second page", 64)
-    asked = [m.t for m in trace if any(str(choice) == "cpu0=-12" for choice in trace.alternatives(m.t))]
-    return traits(trace.fork(asked[0], "cpu0=-12"))
+from tests.show.bare import OVER, at, give
 
 
 def sides(page, selector):
