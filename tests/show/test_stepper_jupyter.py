@@ -40,7 +40,7 @@ def test_a_chapter_runs(chapter):
     assert all(cell["execution_count"] for cell in chapter.cells() if cell["cell_type"] == "code")
 
 
-@pytest.mark.parametrize("hand", hands.ALL, ids=lambda hand: hand.__name__)
+@pytest.mark.parametrize("hand", [*hands.ALL, hands.leaves], ids=lambda hand: hand.__name__)
 def test_a_chapters_stepper_answers_to_the_readers_hands(chapter, hand):
     hand(chapter.stepper(chapter.figures()[0]))
 
