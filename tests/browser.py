@@ -40,11 +40,12 @@ def served(files):
 
 
 @contextmanager
-def opened(browser, address, width=800, selector=".kho", quiet=(), home="", **options):
+def opened(browser, address, width=800, selector=".kho", quiet=(), theirs="", home="", **options):
     """A page of `address`. A console message fails the test, but for the quiet kinds; so does any request elsewhere.
 
     Such a request is refused and counted, from a page, a frame or a worker; so is a socket. `home` is where a page's
-    own files lie: its server, or for a file, the file itself or a folder.
+    own files lie: its server, or for a file, the file itself or a folder. What begins with `theirs` the host says of
+    itself.
     """
     context = browser.new_context(viewport={"width": width, "height": 900}, reduced_motion="reduce", **options)
     said, refused = [], []
@@ -56,7 +57,7 @@ def opened(browser, address, width=800, selector=".kho", quiet=(), home="", **op
     home = home or (address if address.startswith("file:") else "/".join(address.split("/")[:3]))
     context.route(re.compile(f"^(?!{re.escape(home)}|data:|blob:)"), refuse)
     page = context.new_page()
-    page.on("console", lambda message: message.type in quiet or said.append(message.text))
+    page.on("console", lambda it: it.type in quiet or (theirs and it.text.startswith(theirs)) or said.append(it.text))
     page.on("pageerror", lambda error: said.append(str(error)))
     page.on("websocket", lambda socket: socket.url.startswith(home.replace("http", "ws")) or refused.append(socket.url))
     try:

@@ -144,7 +144,8 @@ def leaves(place):
             place.get_by_role("button", name=kind, exact=True).click()
         assert caught.value.suggested_filename == f"{figure}-{step}.{end}"
         assert caught.value.path().read_bytes().startswith(start.encode("latin-1"))
-    assert place.locator("[data-link]").input_value() == f"{page_of(place).url.split('#')[0]}#{figure}@{step}"
+    address, link = place.locator("[data-link]").input_value().split("#")
+    assert (address in ("", page_of(place).url.split("#")[0]), link) == (True, f"{figure}@{step}")
     press(page_of(place), "Escape")
     assert place.get_by_role("dialog").count() == 0
 

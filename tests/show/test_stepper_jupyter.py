@@ -11,6 +11,7 @@ from tests.browser import focus, opened, press, shown, t
 from tests.show.lab import Notebook, notebook, server
 
 QUIET = {"debug", "info", "log", "warning"}  # JupyterLab talks; only its errors count
+DEBUGGER = "Could not restore the debugger state"  # its debugger asks a kernel that is restarting
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +22,7 @@ def lab(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def page(browser, lab):
-    with opened(browser, f"{lab[0]}lab", 1200, ".jp-Launcher", QUIET) as page:
+    with opened(browser, f"{lab[0]}lab", 1200, ".jp-Launcher", QUIET, DEBUGGER) as page:
         page.set_default_timeout(20_000)
         page.evaluate("() => jupyterapp.restored.then(() => null)")
         yield page
