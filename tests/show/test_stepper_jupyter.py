@@ -22,7 +22,7 @@ def lab(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def page(browser, lab):
-    with opened(browser, f"{lab[0]}lab", 1200, ".jp-Launcher", QUIET, DEBUGGER) as page:
+    with opened(browser, f"{lab[0]}lab", 1200, ".jp-LabShell", QUIET, DEBUGGER) as page:
         page.set_default_timeout(20_000)
         page.evaluate("() => jupyterapp.restored.then(() => null)")
         yield page
@@ -56,6 +56,7 @@ def test_a_link_in_the_text_leads_to_its_step(chapter, step):
     assert t(place) == step
     box = place.locator(".kho").bounding_box()
     assert 0 < box["y"] < 900, "the figure is out of sight"
+    assert place.locator("svg.tl").evaluate("(el) => el === document.activeElement"), "keys do not go on from here"
     assert chapter.page.url == address
 
 

@@ -1978,11 +1978,11 @@ function open({ model, el }) {
   }
 
   /** Follow a link to this figure. A click is seen before any host can take it. */
-  function visit(hash) {
+  function visit(hash, home = doc.body) {
     const step = linked(story.doc.id, end(), hash);
-    if (step == null) return false;
+    if (step == null || !home.contains(root)) return false;
     if (!Number.isNaN(step)) go(step, { still: true });
-    if (root === [...doc.querySelectorAll(".kho[data-figure]")].find((el) => el.dataset.figure === story.doc.id)) {
+    if (root === [...home.querySelectorAll(".kho[data-figure]")].find((el) => el.dataset.figure === story.doc.id)) {
       root.scrollIntoView({ block: "nearest" });
       root.querySelector("svg.tl").focus({ preventScroll: true }); // whoever comes by a link goes on by keys
     }
@@ -1990,8 +1990,8 @@ function open({ model, el }) {
   }
 
   function onLink(event) {
-    const hash = event.target.closest?.("a[href]")?.getAttribute("href");
-    if (!hash?.startsWith("#") || !visit(hash)) return;
+    const link = event.target.closest?.("a[href]"), hash = link?.getAttribute("href");
+    if (!hash?.startsWith("#") || !visit(hash, link.closest(".jp-NotebookPanel") ?? doc.body)) return; // a notebook's links are its own
     if (inLab()) event.preventDefault(); // JupyterLab would look for a heading of that name
   }
 
