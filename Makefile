@@ -6,7 +6,7 @@ BIN    = .venv/bin
 READY  = .venv/ready
 
 ## make lab     open the book in JupyterLab at its first chapter   (5 seconds; half a minute the first time)
-## make test    prove it: lint, types, tests, every chapter        (three minutes)
+## make test    prove it: lint, types, tests, every chapter        (ten minutes)
 ## make book    bind the chapters into book/_build/html            (half a minute)
 ## make serve   show that book in a browser on this machine       (until Ctrl-C)
 ## make pdf     print that book into book/_build/pages-that-survive.pdf, with Chromium   (half a minute)

@@ -79,12 +79,3 @@ def test_columns_of_a_density_cover_each_frame_once(page):
     assert found[0][0] == 0
     assert found[-1][1] == 1000003
     assert all(a[1] == b[0] for a, b in pairwise(found))
-
-
-def test_a_large_recording_is_decoded_within_a_glance(page, million):
-    code = """({ decode }, { document }) => {
-        const from = performance.now();
-        decode(document);
-        return performance.now() - from;
-    }"""
-    assert min(pure(page, code, million) for _ in range(3)) < 300
