@@ -935,9 +935,17 @@ function memory(story, state, L, ui) {
   return h("g", { role: "grid", "aria-label": name }, range(L.rows).map((r) => h("g", { role: "row" }, range(L.perRow).map((c) => {
     const n = L.first + L.perRow * r + c;
     if (n >= L.last) return null;
-    const [x, y] = frameXY(L, n);
-    return h("g", cellAttrs("frame", n, frameName(state, n, machine), pick.frame === n, tab === n), frameMarks(frameFacts(state, n, machine), x, y, L.C));
+    return frameCell(n, frameXY(L, n), L.C, frameFacts(state, n, machine), frameName(state, n, machine), pick.frame === n, tab === n);
   }))));
+}
+
+const CELLS = new Map(), MOST_CELLS = 8192; // a cell that says what one said before is the same object, and `mend` passes it by
+
+function frameCell(n, [x, y], size, q, name, selected, focus) {
+  const key = [n, x, y, size, q.label, q.comb, selected, focus, name].join();
+  if (CELLS.size > MOST_CELLS) CELLS.clear();
+  if (!CELLS.has(key)) CELLS.set(key, h("g", cellAttrs("frame", n, name, selected, focus), frameMarks(q, x, y, size)));
+  return CELLS.get(key);
 }
 
 /** Frames by role, in words. */
