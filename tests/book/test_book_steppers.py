@@ -48,7 +48,7 @@ def test_a_reader_can_do_all_there_is_to_do(book, browser, served, address, name
     for home in [f"{book.html.as_uri()}/"] + [served] * (name == first):
         with opened(browser, home + address, 1200, home=home) as page:
             place = drawn(page, name)
-            for hand in fits if home != served else [hands.buttons, hands.drag]:
+            for hand in fits:
                 hand(place)
 
 
