@@ -13,14 +13,14 @@ checksum, so these changes are believed:
   holds 17, a property that this kernel does not know.
 
 With `MachineConfig.trust_blocks` the block lists are taken unseen, as the recorded kernel did: a block may name a
-frame twice, one without its bit, or one in scratch memory. Its address must lie in memory even then, and what is
-no block list is checked as ever.
+frame twice, one without its bit, or one in scratch memory. It must still lie in memory, and all else is checked.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -36,6 +36,7 @@ __all__ = [
 ]  # fmt: skip
 
 COMPATIBLE = "khosim,shmem-kho-v1"
+_tree = lru_cache(maxsize=64)(decode)  # it is read at every step and seldom written; here its nodes are only read
 
 
 class HandoverError(Exception):
@@ -148,7 +149,7 @@ def _room(m: MachineState) -> int:
 
 def _decode(m: MachineState, fdt: int) -> Node:
     try:
-        return decode(bytes(m.ram[fdt : fdt + _room(m)]))
+        return _tree(bytes(m.ram[fdt : fdt + _room(m)]))
     except FdtError as error:
         raise HandoverError(f"the FDT is damaged: {error}") from None
 
