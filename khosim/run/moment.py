@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path as FilePath
 from types import CodeType
 from typing import Any, NamedTuple
@@ -79,6 +80,7 @@ def shorten(text: str, width: int = 120) -> str:
     return text if len(text) <= width else text[: width - 3] + "..."
 
 
+@lru_cache
 def _relative(name: str) -> str:
     path = FilePath(name)
     return path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else path.name

@@ -29,7 +29,7 @@ Sources = dict[str, dict[str, Any]]
 def kernel_stack(moment: Moment) -> Stack:
     """Return the call stack, (function, file, line), from the kernel's first path on: what drives it is left out."""
     pairs = zip(moment.code, moment.stack, strict=True)
-    stack = tuple((name, _file(code, file), line) for (code, _), (name, file, line) in pairs)
+    stack = tuple((name, _file(code.co_filename, file), line) for (code, _), (name, file, line) in pairs)
     outside = next((k for k, (_, file, _) in enumerate(stack) if not file.startswith(DRIVERS)), len(stack))
     return stack[outside:]
 
@@ -39,9 +39,10 @@ def kernel_codes(moment: Moment) -> tuple[CodeType, ...]:
     return tuple(code for code, _ in moment.code[len(moment.code) - len(kernel_stack(moment)) :])
 
 
-def _file(code: CodeType, file: str) -> str:
+@lru_cache
+def _file(name: str, file: str) -> str:
     """The file below khosim/; a cell's name differs from one process to the next, so it is not shown."""
-    return file if Path(code.co_filename).is_relative_to(ROOT) else "notebook"
+    return file if Path(name).is_relative_to(ROOT) else "notebook"
 
 
 def describe(code: CodeType, file: str) -> dict[str, Any]:
