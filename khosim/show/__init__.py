@@ -23,15 +23,12 @@ def stepper(history: History, file: str | None = None, t: int | None = None) -> 
     Without `t` it opens where the history says: at its `start`, else before the first step. Raises `UsageError` for
     what is no recording, a file that never was, a `t` outside.
     """
-    from khosim.show.widget import Stepper
-
     a_recording("stepper", history)
     if t is not None and (not isinstance(t, int) or not 0 <= t < len(history)):
         raise UsageError(f"the recording has moments 0 to {len(history) - 1}, not {t!r}")
     if file is not None and file not in (known := names_of(moment.snapshot for moment in history)):
         raise UsageError(f"no file of the recording is named {file!r}; there are: {', '.join(known) or 'none'}")
-    drawn = document(history, file)
-    return Stepper(document=drawn, sources=sources(history), t=drawn.get("start", 0) if t is None else t)
+    return _widget(history, document(history, file), t)
 
 
 def mimebundle(history: History) -> dict[str, Any]:
@@ -43,8 +40,12 @@ def mimebundle(history: History) -> dict[str, Any]:
     bundle: dict[str, Any] = {"text/plain": plain(history), "text/html": fallback(history, drawn)}
     if find_spec("anywidget") is None:
         return bundle
-    from khosim.show.widget import Stepper
-
-    found = Stepper(document=drawn, sources=sources(history), t=drawn.get("start", 0))._repr_mimebundle_()
+    found = _widget(history, drawn)._repr_mimebundle_()
     data = found[0] if isinstance(found, tuple) else found or {}
     return {**data, **bundle}
+
+
+def _widget(history: History, drawn: dict[str, Any], t: int | None = None) -> Any:
+    from khosim.show.widget import Stepper
+
+    return Stepper(document=drawn, sources=sources(history), t=drawn.get("start", 0) if t is None else t)
