@@ -10,7 +10,7 @@
   const shared = document.getElementById("khosim-sources");
   let sources = {};
   const texts = new Map(); // figure -> its document, unpacked; of one that is broken, what was wrong
-  const models = new Map(); // figure -> the model it is drawn from, once it is drawn
+  const drawn = new Set();
   let render = null;
 
   function unzip(packed) {
@@ -40,13 +40,13 @@
   }
 
   function draw(figure) {
-    if (models.has(figure) || figure.dataset.failed) return;
+    if (drawn.has(figure) || figure.dataset.failed) return;
     const el = document.createElement("div"), words = figure.querySelector(".khosim-words");
     try {
       const model = modelOf({ document: JSON.parse(texts.get(figure)), sources, t: +figure.dataset.t });
       figure.insertBefore(el, words);
       render({ model, el });
-      models.set(figure, model);
+      drawn.add(figure);
       words.hidden = true;
     } catch (error) {
       el.remove();
@@ -55,19 +55,18 @@
     }
   }
 
-  /** A link to a figure or to one of its steps. */
+  /** A link to a figure or to one of its steps: the stepper itself goes to the step. */
   function follow() {
-    const [id, step] = decodeURIComponent(location.hash.slice(1)).split("@");
+    const [id] = decodeURIComponent(location.hash.slice(1)).split("@");
     const figure = figures.find((f) => f.id === id);
     if (!figure) return;
     figures.slice(0, figures.indexOf(figure) + 1).forEach(draw); // what is drawn above it later would push it out of view
-    if (step) models.get(figure)?.set("t", Math.min(+step || 0, +figure.dataset.steps));
     figure.scrollIntoView({ behavior: "instant" });
   }
 
   /** Paper is not scrolled: draw what was left. Steppers drawn now have missed the news, so it is told again. */
   function print(event) {
-    const late = figures.filter((f) => !models.has(f) && !f.dataset.failed);
+    const late = figures.filter((f) => !drawn.has(f) && !f.dataset.failed);
     if (!render || !late.length) return;
     late.forEach(draw);
     event.stopImmediatePropagation();
