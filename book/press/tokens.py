@@ -2,19 +2,17 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import TextIO
 
 from pygments.formatters import HtmlFormatter
 from pygments.style import Style
 from pygments.token import Comment, Error, Generic, Keyword, Number, Operator, String, Token, _TokenType
 
-__all__ = ["DarkCode", "LightCode", "QuietHtml", "theme", "tokens"]
+from khosim.show.palette import palette, tokens
 
-CSS = Path(__file__).parents[2] / "khosim" / "show" / "static" / "stepper.css"
-RULE = re.compile(r'^\.kho(?P<dark>\[data-theme="dark"\])? \{(?P<body>[^{}]*)', re.MULTILINE)
+__all__ = ["DarkCode", "LightCode", "QuietHtml", "theme"]
+
 KIND = re.compile(r"(?P<where>.*) (?P<kind>\.\w+) \{ (?P<look>.*?) \}")
-TOKEN = re.compile(r"--([\w-]+):\s*([^;]+);")
 
 FURO = {
     "color-foreground-primary": "ink", "color-foreground-secondary": "ink2", "color-foreground-muted": "ink2",
@@ -29,15 +27,6 @@ FURO = {
 """Furo's variable -> the role that the stepper's stylesheet gives a colour to."""
 
 
-def tokens(css: str, *, dark: bool) -> dict[str, str]:
-    """Return the custom properties of a stepper's stylesheet in one of its themes, without their dashes."""
-    found: dict[str, str] = {}
-    for rule in RULE.finditer(css):
-        if rule["dark"] is None or dark:
-            found |= {name: value.strip() for name, value in TOKEN.findall(rule["body"])}
-    return found
-
-
 def theme(css: str, *, dark: bool) -> dict[str, str]:
     """Return Furo's variables, and the roles themselves as `kho-ROLE`. Raises `KeyError` for a role that is gone."""
     roles = tokens(css, dark=dark)
@@ -48,7 +37,7 @@ def theme(css: str, *, dark: bool) -> dict[str, str]:
 
 def _style(*, dark: bool) -> dict[object, str]:
     """Code in ink: weight and one quiet hue, as colours in this book mean something else."""
-    role = {name: _six(value) for name, value in tokens(CSS.read_text(), dark=dark).items() if value.startswith("#")}
+    role = {name: _six(value) for name, value in palette(dark=dark).items()}
     return {
         Comment: role["ink2"], Keyword: "bold", Operator.Word: "bold", String: role["file"], Number: role["file"],
         Generic.Prompt: role["ink2"], Error: role["bad"],
@@ -62,14 +51,14 @@ def _six(colour: str) -> str:
 class LightCode(Style):
     """Code on light paper."""
 
-    background_color = tokens(CSS.read_text(), dark=False)["wash"]
+    background_color = palette()["wash"]
     styles = _style(dark=False)
 
 
 class DarkCode(Style):
     """Code on dark paper."""
 
-    background_color = tokens(CSS.read_text(), dark=True)["wash"]
+    background_color = palette(dark=True)["wash"]
     styles = _style(dark=True)
 
 

@@ -8,21 +8,30 @@ from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
-__all__ = ["STYLESHEET", "Palette", "palette", "soft"]
+__all__ = ["STYLESHEET", "Palette", "palette", "soft", "tokens"]
 
 STYLESHEET = Path(__file__).parent / "static" / "stepper.css"
-BLOCK = {False: r"^\.kho \{(.*?)^\}", True: r"^\.kho\[data-theme=\"dark\"\] \{(.*?)^\}"}
-TOKEN = re.compile(r"--([\w-]+):\s*(#[0-9a-f]{3,6})\b")
+RULE = re.compile(r'^\.kho(?P<dark>\[data-theme="dark"\])? \{(?P<body>[^{}]*)', re.MULTILINE)
+TOKEN = re.compile(r"--([\w-]+):\s*([^;]+);")
 
 Palette = Mapping[str, str]
 """Token -> colour as #rgb or #rrggbb: "paper", "ink", "file", "file-wash", "bad" ..."""
 
 
+def tokens(css: str, *, dark: bool) -> dict[str, str]:
+    """Return the custom properties of a stepper's stylesheet in one of its themes, without their dashes."""
+    found: dict[str, str] = {}
+    for rule in RULE.finditer(css):
+        if rule["dark"] is None or dark:
+            found |= {name: value.strip() for name, value in TOKEN.findall(rule["body"])}
+    return found
+
+
 @cache
 def palette(*, dark: bool = False) -> Palette:
     """Return the colour of each token, for light or for dark paper."""
-    found = re.search(BLOCK[dark], STYLESHEET.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
-    return MappingProxyType(dict(TOKEN.findall(found[1] if found else "")))
+    told = tokens(STYLESHEET.read_text(encoding="utf-8"), dark=dark)
+    return MappingProxyType({name: value for name, value in told.items() if value.startswith("#")})
 
 
 def soft(colours: Palette) -> Palette:

@@ -4,7 +4,8 @@ import pytest
 from pygments import highlight
 from pygments.lexers import PythonLexer
 
-from book.press.tokens import CSS, DarkCode, LightCode, QuietHtml, theme, tokens
+from book.press.tokens import DarkCode, LightCode, QuietHtml, theme
+from khosim.show.palette import STYLESHEET, tokens
 
 SMALL = """
 .kho {
@@ -24,7 +25,7 @@ def test_reads_the_roles_of_both_themes():
 
 
 def test_the_book_has_the_steppers_own_paper_and_ink():
-    text = CSS.read_text()
+    text = STYLESHEET.read_text()
     for dark in (False, True):
         roles, worn = tokens(text, dark=dark), theme(text, dark=dark)
         assert worn["color-background-primary"] == worn["kho-paper"] == roles["paper"]
@@ -39,7 +40,7 @@ def test_a_role_that_is_gone_is_an_error():
 
 @pytest.mark.parametrize("style", [LightCode, DarkCode])
 def test_code_is_written_in_colours_of_the_stepper(style):
-    roles = {value.lower() for value in tokens(CSS.read_text(), dark=style is DarkCode).values()}
+    roles = {value.lower() for value in tokens(STYLESHEET.read_text(), dark=style is DarkCode).values()}
     hues = {f"#{found['color']}".lower() for _, found in style if found["color"]}
     assert hues
     assert hues <= {re.sub(r"^#(\w)(\w)(\w)$", r"#\1\1\2\2\3\3", role) for role in roles}
