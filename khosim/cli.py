@@ -1,4 +1,4 @@
-"""The command `khosim`: list, run, conform, compare."""
+"""The command `khosim`: list, run, conform, compare, progress."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from khosim.scenarios import SCENARIOS, Scenario, find, play
 from khosim.show.frame import document
 from khosim.show.text import transcript
 from khosim.steps import PATHS
+from khosim.teach import cli as teach_cli
 
 __all__ = ["main"]
 
@@ -27,6 +28,7 @@ A simulated kernel for one patch: a tmpfs file that lives through a kexec.
   khosim run kexec          play a scenario and print every step
   khosim conform FILE...    hold the model to recorded runs of a real kernel
   khosim compare            hold the model to this machine's kernel
+  khosim progress           how far a reader has come
 """
 
 _RUN = """\
@@ -54,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     conform_cli.add_parser(commands)
     compare_cli.add_parser(commands)
+    teach_cli.add_parser(commands)
     return parser
 
 
@@ -65,6 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "run": _run,
         "conform": conform_cli.main,
         "compare": compare_cli.main,
+        "progress": teach_cli.main,
     }
     try:
         return acts[args.command](args)

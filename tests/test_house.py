@@ -24,11 +24,11 @@ MAY_IMPORT = {
     "variants": BASE | {"state", "kernel", "variants"},
     "user": BASE | {"state", "kernel", "run", "variants", "user"},
     "scenarios": BASE | {"state", "kernel", "run", "variants", "user", "scenarios"},
-    "teach": BASE | {"state", "run", "user", "scenarios", "teach"},
+    "teach": BASE | {"__init__", "state", "kernel", "run", "user", "variants", "scenarios", "show", "teach"},
     "show": BASE | {"state", "run", "show"},
     "conform": BASE | {"state", "kernel", "run", "user", "conform"},
     "compare": BASE | {"kernel", "user", "compare"},
-    "cli": BASE | {"__init__", "run", "scenarios", "show", "conform", "compare", "variants"},
+    "cli": BASE | {"__init__", "run", "scenarios", "show", "conform", "compare", "variants", "teach"},
     "__main__": {"cli"},
     "__init__": BASE | {"compare", "kernel", "run", "state", "user", "show"},
 }

@@ -1,0 +1,112 @@
+"""Answers: what form one must have, and which entry of one is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from khosim.errors import UsageError
+
+__all__ = ["fitted", "form", "same", "template", "wrong_entry"]
+
+WHOLE = "your answer"
+"""The entry of an answer that has no parts."""
+
+
+def form(truth: Any, options: tuple[str, ...] = ()) -> str:
+    """How an answer to a question with this kind of truth is written; says nothing about the truth itself."""
+    words = " or ".join(repr(option) for option in options)
+    if isinstance(truth, list):
+        return f"a list of {len(truth)}, each {_part(truth, words)}"
+    if isinstance(truth, Mapping):
+        return f"a dict with an entry for each of {', '.join(map(repr, truth))}, each {_part([*truth.values()], words)}"
+    if isinstance(truth, set | frozenset):
+        return f"a set of words, any of {', '.join(map(repr, options))}"
+    return _part([truth], words)
+
+
+def _part(values: list[Any], words: str) -> str:
+    kinds = {type(value) for value in values}
+    if str in kinds:
+        return words or "a word"
+    if bytes in kinds:
+        return "some bytes, such as b'abc'"
+    if bool in kinds:
+        return "True or False"
+    if list in kinds:
+        return "a list of numbers, such as [1, 2]"
+    return "a number, or None" if type(None) in kinds else "a number"
+
+
+def template(truth: Any) -> str:
+    """What a field for the answer begins with: its form with gaps."""
+    if isinstance(truth, list):
+        return f"[{', '.join(['...'] * len(truth))}]"
+    if isinstance(truth, Mapping):
+        return "{" + ", ".join(f"{entry!r}: ..." for entry in truth) + "}"
+    return ""
+
+
+def fitted(answer: Any, truth: Any, options: tuple[str, ...] = ()) -> Any:
+    """The answer in the form of the truth. Raises `UsageError` that says which form, for another one."""
+    if isinstance(truth, list) and isinstance(answer, tuple):
+        answer = list(answer)
+    if isinstance(truth, set | frozenset) and isinstance(answer, list | tuple | set | frozenset):
+        answer = _set(answer)
+    fits = _kind(answer) == _kind(truth)
+    if fits and isinstance(truth, list):
+        fits = len(answer) == len(truth)
+    if fits and isinstance(truth, Mapping):
+        fits = answer.keys() == truth.keys()
+    if not fits:
+        raise UsageError(f"write {form(truth, options)}, not {answer!r}; this did not count as an answer")
+    for value in _parts(answer):
+        if value is ...:
+            raise UsageError("an entry of the answer is still ...; fill in each one")
+        if isinstance(value, str) and options and value not in options:
+            raise UsageError(f"{value!r} is not a choice here; write {form(truth, options)}")
+    return answer
+
+
+def _set(answer: Any) -> set[Any]:
+    try:
+        return set(answer)
+    except TypeError:
+        raise UsageError(f"a set holds words or numbers, not {answer!r}") from None
+
+
+def _parts(answer: Any) -> list[Any]:
+    if isinstance(answer, Mapping):
+        return list(answer.values())
+    return list(answer) if isinstance(answer, list | set | frozenset) else [answer]
+
+
+def _kind(value: Any) -> type:
+    kinds: tuple[type, ...] = (bool, str, bytes, list, dict, set)
+    for kind in kinds:
+        if isinstance(value, kind) or (kind is set and isinstance(value, frozenset)):
+            return kind
+    return int if hasattr(value, "__index__") else type(value)
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two answers say the same, whatever their number types; True is not 1."""
+    return _kind(one) is _kind(other) and bool(one == other)
+
+
+def wrong_entry(answer: Any, truth: Any) -> Any:
+    """The first entry of a fitted answer that is not as in the truth; None if all are."""
+    if isinstance(truth, list):
+        return _first(range(len(truth)), lambda at: same(answer[at], truth[at]))
+    if isinstance(truth, Mapping):
+        return _first(truth, lambda key: same(answer[key], truth[key]))
+    if isinstance(truth, set | frozenset):
+        return min(answer ^ truth, key=str, default=None)
+    if isinstance(truth, bytes) and answer != truth:
+        length = min(len(answer), len(truth))
+        return _first(range(length), lambda at: answer[at] == truth[at], "its length")
+    return None if same(answer, truth) else WHOLE
+
+
+def _first(entries: Any, holds: Callable[[Any], bool], last: Any = None) -> Any:
+    return next((entry for entry in entries if not holds(entry)), last)

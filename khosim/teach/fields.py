@@ -1,0 +1,124 @@
+"""Fields to answer with, in JupyterLab: a card with an input below it, and the verdict below that."""
+
+from __future__ import annotations
+
+import ast
+from html import escape
+from typing import Any
+
+import ipywidgets as w
+
+from khosim.errors import UsageError
+from khosim.show import stepper
+from khosim.teach.answer import template
+from khosim.teach.card import Card
+from khosim.teach.question import Question
+
+__all__ = ["Fields", "shown"]
+
+WIDE = "36rem"  # as wide as a line of the text above it
+
+
+class Fields(w.VBox):  # type: ignore[misc]  # ipywidgets ships no types
+    """The card of a question, an input in the form of its answer, and three buttons.
+
+    Traits: those of `ipywidgets.VBox`. Nothing of the answer is in any of them.
+    """
+
+    def __init__(self, card: Card) -> None:
+        """Lay a card on the table."""
+        self.card, self.hint = card, 1
+        self.words = w.HTML()
+        self.said = w.HTML()
+        self.run = w.VBox()
+        self.input = self._input()
+        self.field = w.VBox([self.input])
+        super().__init__([self.words, *self._below(), self.said, self.run])
+        self._show()
+
+    def __repr__(self) -> str:
+        """Say whose fields these are, with no address."""
+        return f"Fields({self.card.item.name!r}, seed {self.card.seed})"
+
+    def _show(self) -> None:
+        self.words.value = self.card.html()
+
+    def _input(self) -> Any:
+        item, card = self.card.item, self.card
+        if not isinstance(item, Question):
+            return w.Textarea(description="Thoughts", layout=w.Layout(width=WIDE))
+        truth = item.truth(item.case(card.seed))
+        if isinstance(truth, set | frozenset):
+            return w.SelectMultiple(options=card.options, rows=len(card.options), description="Choose")
+        if isinstance(truth, bool):
+            return w.ToggleButtons(options=["True", "False"], value=None, description="Choose")
+        if isinstance(truth, str) and card.options:
+            return w.ToggleButtons(options=card.options, value=None, description="Choose")
+        return w.Text(value=template(truth), description="Answer", layout=w.Layout(width=WIDE))
+
+    def _below(self) -> list[Any]:
+        thinking, question = self.card.item.grade == THINK, isinstance(self.card.item, Question)
+        if not (thinking or question):
+            return []  # a recording or a function is given as Python
+        buttons = [_button("Check", self._check)]
+        if question:
+            buttons += [_button("Another one", self._again), _button("Show the run", self._play)]
+        return [self.field, w.HBox(buttons)]
+
+    def _check(self, _button: Any) -> None:
+        try:
+            self.card.answer(self._answer(), self.hint)
+        except UsageError as error:
+            self._say(str(error))
+            return
+        verdict = self.card.verdict
+        if verdict is not None:
+            self._say("\n".join(filter(None, [verdict.words, self.card.notice])))
+            self.hint = 1 if verdict.right else 2
+
+    def _answer(self) -> Any:
+        value = self.input.value
+        if self.card.item.grade == THINK or (isinstance(self.input, w.ToggleButtons) and self.card.options):
+            return value if value is not None else ...
+        if isinstance(value, tuple):
+            return set(value)
+        try:
+            return ast.literal_eval(value or "...")
+        except (ValueError, SyntaxError):
+            raise UsageError(f"write {self.card.truth_form}; {value!r} cannot be read") from None
+
+    def _again(self, _button: Any) -> None:
+        """Take the next instance, with an empty field."""
+        other = Fields(Card(self.card.item, self.card.seed + 1))
+        self.card, self.hint, self.input = other.card, 1, other.input
+        self.field.children = (other.input,)
+        self.run.children = ()
+        self._say("")
+        self._show()
+
+    def _play(self, _button: Any) -> None:
+        self.run.children = (stepper(self.card.play()),)
+
+    def _say(self, words: str) -> None:
+        self.said.value = f'<pre role="status">{escape(words)}</pre>' if words else ""
+
+
+THINK = 4
+
+
+def _button(name: str, act: Any) -> Any:
+    made = w.Button(description=name, layout=w.Layout(width="auto"))
+    made.on_click(act)
+    return made
+
+
+def shown(*cards: Card) -> dict[str, Any]:
+    """The widget's part of what a notebook shows of some cards, their counterexamples below them."""
+    rows: list[Any] = []
+    for card in cards:
+        rows.append(Fields(card))
+        if card.verdict is not None and card.verdict.trace is not None:
+            rows.append(stepper(card.verdict.trace))
+    found = w.VBox(rows)._repr_mimebundle_()
+    data = found[0] if isinstance(found, tuple) else found or {}
+    return {kind: value for kind, value in data.items() if not kind.startswith("text/")}

@@ -1,0 +1,115 @@
+"""What a reader has answered: one file beside the notebooks, and nothing about the person in it.
+
+{"format": 1, "right": {"name": [seeds]}, "tries": {"name": count}}
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+from khosim.errors import UsageError
+
+__all__ = ["FILE", "Progress", "decoded", "encoded", "place"]
+
+FILE = "khosim-progress.json"
+FORMAT = 1
+_DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # base 32 without I, L, O and U, which are misread
+_MARK, _CHECK = 10, 10  # bits: of the list of questions, of the whole code
+
+
+def place() -> Path:
+    """Where the file is: what KHOSIM_PROGRESS names, else beside the notebook that runs."""
+    return Path(os.environ.get("KHOSIM_PROGRESS") or FILE)
+
+
+class Progress:
+    """What has been answered rightly, with which seeds, and how often was tried.
+
+    A file that cannot be read as one is kept aside under another name; `notice` says so, once.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        """Read the file, if there is one."""
+        self.path = path or place()
+        self.notice = ""
+        self.right: dict[str, list[int]] = {}
+        self.tries: dict[str, int] = {}
+        self._load()
+
+    def _load(self) -> None:
+        try:
+            text = self.path.read_bytes()
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            self.notice = f"Your progress cannot be read: {self.path.name}: {error.strerror}."
+            return
+        try:
+            self.right, self.tries = _checked(json.loads(text))
+        except (ValueError, TypeError, AttributeError, RecursionError):
+            aside = self._aside()
+            self.path.replace(aside)
+            self.notice = f"{self.path.name} could not be read. It is kept as {aside.name}; a new one begins."
+
+    def _aside(self) -> Path:
+        n = 1
+        while (aside := self.path.with_name(f"{self.path.name}.damaged-{n}")).exists():
+            n += 1
+        return aside
+
+    def note(self, name: str, seed: int, right: bool) -> str:
+        """Add one answer and write the file; what the reader should be told about the file, mostly nothing."""
+        self.tries[name] = self.tries.get(name, 0) + 1
+        if right and seed not in self.right.setdefault(name, []):
+            self.right[name].append(seed)
+        self.right = {known: seeds for known, seeds in self.right.items() if seeds}
+        content = {"format": FORMAT, "right": self.right, "tries": self.tries}
+        beside = self.path.with_name(f"{self.path.name}.{os.getpid()}")
+        try:
+            beside.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
+            beside.replace(self.path)  # whole or not at all, whatever stops us
+        except OSError as error:
+            return f"Your progress could not be kept: {self.path.name}: {error.strerror}."
+        return self.notice
+
+
+def _checked(content: Any) -> tuple[dict[str, list[int]], dict[str, int]]:
+    if content["format"] != FORMAT:
+        raise ValueError(content["format"])
+    right = {str(name): [int(seed) for seed in seeds] for name, seeds in content["right"].items()}
+    return right, {str(name): int(count) for name, count in content["tries"].items()}
+
+
+def _mark(text: str, bits: int) -> int:
+    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "little") >> (64 - bits)
+
+
+def encoded(done: set[str], names: list[str]) -> str:
+    """One short code for what of `names`, in their order, is done: a bit each, and two marks that catch a slip."""
+    bits = sum(1 << at for at, name in enumerate(names) if name in done)
+    body = bits << _MARK | _mark(" ".join(names), _MARK)
+    value = body << _CHECK | _mark(str(body), _CHECK)
+    length = -(-(len(names) + _MARK + _CHECK) // 5)
+    digits = "".join(_DIGITS[value >> 5 * at & 31] for at in reversed(range(length)))
+    return "-".join(digits[at : at + 5] for at in range(0, length, 5))
+
+
+def decoded(code: str, names: list[str]) -> set[str]:
+    """What of `names` a code says is done. Raises `UsageError` for a slip in it, or one of another release."""
+    plain = code.upper().replace("-", "").replace(" ", "").translate(str.maketrans("OIL", "011"))
+    if not plain or set(plain) - set(_DIGITS):
+        raise UsageError(f"a code is digits and letters in groups of five, not {code!r}")
+    value = 0
+    for digit in plain:
+        value = value << 5 | _DIGITS.index(digit)
+    body, check = value >> _CHECK, value & (1 << _CHECK) - 1
+    if check != _mark(str(body), _CHECK):
+        raise UsageError(f"{code!r} has a slip in it; copy it again")
+    bits, mark = body >> _MARK, body & (1 << _MARK) - 1
+    if mark != _mark(" ".join(names), _MARK) or bits >> len(names):
+        raise UsageError(f"{code!r} was made by another release of the book, with other questions")
+    return {name for at, name in enumerate(names) if bits >> at & 1}

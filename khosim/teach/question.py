@@ -1,0 +1,119 @@
+"""Questions: instances by seed, answers by running the model, wrong answers told apart by what they would need."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from khosim.run.history import History
+from khosim.teach.answer import fitted, same, wrong_entry
+from khosim.teach.case import Case, Played, play
+from khosim.teach.seed import Seed
+from khosim.teach.verdict import Verdict
+from khosim.variants.mistakes import MISTAKES
+
+__all__ = ["QUESTIONS", "Question", "ask", "named"]
+
+NOTHING = "no answer"
+"""What a kernel gives that never gets as far as what is asked."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question of a chapter. `make` returns the instance of a seed; `check` puts it among the closing five.
+
+    `grade` 0 is a prediction, 1 an exercise by hand, with two `hints`.
+    """
+
+    name: str
+    chapter: int
+    objective: int
+    make: Callable[[Seed], Case]
+    check: bool = False
+    grade: int = 0
+    hints: tuple[str, ...] = ()
+    _known: dict[tuple[str, str, str], Any] = field(default_factory=dict, repr=False, compare=False)
+
+    def case(self, seed: int) -> Case:
+        """The instance of a seed."""
+        return self.make(Seed(self.name, seed))
+
+    def play(self, case: Case, mistake: str = "") -> Played:
+        """Run an instance, in a kernel with a planted mistake if one is named; recorded."""
+        paths = MISTAKES[mistake].paths if mistake else None
+        return play(case.program, paths, case.shape, self.name)
+
+    def truth(self, case: Case) -> Any:
+        """What the model answers."""
+        key = (case.asks, case.program, "")
+        if key not in self._known:
+            self._known[key] = case.read(self.play(case))
+        return self._known[key]
+
+    def believed(self, case: Case) -> dict[str, Any]:
+        """What each belief answers: a planted mistake by its name, a misreading by its words."""
+        return {name: self.under(case, name) for name in case.mistakes} | {
+            belief: self._kept(case, belief, partial(self._misread, case, belief)) for belief in case.misread
+        }
+
+    def _misread(self, case: Case, belief: str) -> Any:
+        return case.misread[belief](self.play(case))
+
+    def under(self, case: Case, mistake: str) -> Any:
+        """What a kernel with a planted mistake answers, or that it never comes so far."""
+        return self._kept(case, mistake, lambda: case.read(self.play(case, mistake)))
+
+    def _kept(self, case: Case, belief: str, find: Callable[[], Any]) -> Any:
+        key = (case.asks, case.program, belief)
+        if key not in self._known:
+            try:
+                self._known[key] = find()
+            except Exception:  # noqa: BLE001 - a wrong kernel may leave anything for the reading to trip over
+                self._known[key] = NOTHING
+        return self._known[key]
+
+    def judge(self, seed: int, answer: Any, hint: int = 1) -> Verdict:
+        """Hold an answer against the model's. Raises `UsageError` for one of another form."""
+        case = self.case(seed)
+        truth = self.truth(case)
+        answer = fitted(answer, truth, case.options)
+        entry = wrong_entry(answer, truth)
+        if entry is None:
+            return Verdict(True, "Right: the model gives the same.")
+        belief = next((name for name, other in self.believed(case).items() if same(other, answer)), "")
+        words = [f"Not yet. What the model gives differs at: {entry!r}.", f"Rule: {case.rule_of(entry)}"]
+        if belief:
+            told = MISTAKES[belief].belief if belief in MISTAKES else belief
+            words.append(f"Your answer would be right if this were so: {told!r} ({belief})")
+        if hint > 1:
+            words.append(f"Where to look: {case.look}")
+        return Verdict(False, "\n".join(words), belief)
+
+    def run(self, seed: int) -> History:
+        """The recording of an instance."""
+        return self.play(self.case(seed)).history
+
+
+QUESTIONS: dict[str, Question] = {}
+"""Every question and every exercise by hand, by name."""
+
+
+def named(make: Callable[..., Any]) -> str:
+    """A function's name as readers write it."""
+    return make.__name__.replace("_", "-")
+
+
+def ask(*, chapter: int, objective: int, check: bool = False, grade: int = 0,
+        hints: tuple[str, ...] = ()) -> Callable[[Callable[[Seed], Case]], Callable[[Seed], Case]]:  # fmt: skip
+    """Make a function of a seed a question, named after it. Raises `TypeError` for a name that is taken."""
+
+    def add(make: Callable[[Seed], Case]) -> Callable[[Seed], Case]:
+        name = named(make)
+        if name in QUESTIONS:
+            raise TypeError(f"two questions are named {name!r}; give one of them another name")
+        QUESTIONS[name] = Question(name, chapter, objective, make, check, grade, hints)
+        return make
+
+    return add

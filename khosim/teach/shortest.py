@@ -1,0 +1,59 @@
+"""The shortest program after which something does not hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+from khosim.errors import KernelFailure
+from khosim.teach.case import Paths, Played, play
+
+__all__ = ["Found", "shortest"]
+
+Holds = Callable[[Played], Iterator[str]]
+"""The sentences that say what does not hold after a run; none if all does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A program, recorded, and the first thing that does not hold after it."""
+
+    program: str
+    run: Played
+    sentence: str
+
+
+def shortest(start: str, lines: Sequence[str], most: int, holds: Holds, variants: Paths) -> tuple[Found | None, int]:
+    """Try `start` with every sequence of up to `most` of `lines`, shorter ones first; also how many programs were run.
+
+    A program that ends early is not made longer. What the reader's own function raises comes with its program.
+    """
+    ended: set[tuple[str, ...]] = set()
+    tried = 0
+    for length in range(most + 1):
+        for chosen in product(lines, repeat=length):
+            if any(chosen[:n] in ended for n in range(1, length)):
+                continue
+            program = "\n".join([start, *chosen])
+            tried += 1
+            run = _played(program, variants, None)
+            if run.error is not None:
+                ended.add(chosen)
+            if sentence := _complaint(run, holds):
+                return Found(program, _played(program, variants, "the shortest counterexample"), sentence), tried
+    return None, tried
+
+
+def _played(program: str, variants: Paths, title: str | None) -> Played:
+    try:
+        return play(program, variants, title=title)
+    except Exception as error:
+        error.add_note(f"It was raised while this program ran on your function:\n{program}")
+        raise
+
+
+def _complaint(run: Played, holds: Holds) -> str:
+    if isinstance(run.error, KernelFailure):
+        return f"The kernel dies: {type(run.error).__name__}: {run.error}"
+    return next(holds(run), "")
