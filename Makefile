@@ -48,7 +48,7 @@ serve: book/_build/html/index.html
 
 pdf: book/_build/html/index.html
 	@echo "Printing the book, page by page."
-	@$(BIN)/python tools/pdf.py $(ARGS)
+	@$(BIN)/python -m tools.pdf $(ARGS)
 
 book/_build/html/index.html:
 	@$(MAKE) --no-print-directory book

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import http.server
 import json
 import os
 import shutil
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,14 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from khosim.show.palette import STYLESHEET
+from tools.browser import FLAGS, program
 
-__all__ = ["CLOCK", "Clicks", "address", "chromium", "jupyterlab", "missing", "opened", "scrub", "served"]
+__all__ = ["CLOCK", "Clicks", "address", "bare", "chromium", "jupyterlab", "missing", "opened", "scrub"]
 
 STATIC = STYLESHEET.parent
 ROOT = Path(__file__).resolve().parents[1]
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
-         "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1")  # fmt: skip
 STARTS, ENDS, PATIENCE = 120, 20, 600  # seconds that JupyterLab may take to start and to end, and a page to act
 WARM = 2
 
@@ -87,18 +83,13 @@ def missing(*modules: str) -> str:
     return " and ".join(found)
 
 
-def program() -> str:
-    """The path of Chromium, or ""."""
-    return next((path for name in NAMES if (path := shutil.which(name))), "")
-
-
 @contextmanager
 def chromium() -> Iterator[Any]:
     """Run a Chromium without a window."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=program(), args=[*FLAGS])
+        browser = driver.chromium.launch(executable_path=program(), args=FLAGS)
         try:
             yield browser
         finally:
@@ -113,35 +104,14 @@ def opened(browser: Any, width: int) -> Any:
     return page
 
 
-@contextmanager
-def served(traits: bytes) -> Iterator[str]:
-    """Serve a page with a stepper that shows `traits`, JSON; yields its address."""
-    files = {
+def bare(traits: bytes) -> dict[str, tuple[str, bytes]]:
+    """The files of a page with a stepper that shows `traits`, JSON: what `served` serves."""
+    return {
         "/": ("text/html", PAGE.encode()),
         "/traits.json": ("application/json", traits),
         "/stepper.js": ("text/javascript", (STATIC / "stepper.js").read_bytes()),
         "/stepper.css": ("text/css", (STATIC / "stepper.css").read_bytes()),
     }
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            """Answer with a file."""
-            kind, body = files[self.path]
-            self.send_response(200)
-            self.send_header("Content-Type", kind)
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: Any) -> None:
-            """Say nothing."""
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/"
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 class Clicks:

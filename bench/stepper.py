@@ -22,12 +22,13 @@ from urllib.request import url2pathname
 import numpy as np
 
 import khosim
-from bench.browser import ROOT, Clicks, chromium, jupyterlab, missing, opened, scrub, served
+from bench.browser import ROOT, Clicks, bare, chromium, jupyterlab, missing, opened, scrub
 from bench.recordings import recording
 from bench.table import PER_SECOND, Effort, Row, ratio, say, shares
 from khosim.show import document, sources
 from khosim.show.frame import file_of
 from khosim.show.picture import picture
+from tools.browser import served
 
 __all__ = ["SIZES", "measure"]
 
@@ -92,7 +93,7 @@ def _size(frames: int, effort: Effort, browser: Any, lab: Any, *lacks: str) -> l
     with ExitStack() as stack:
         page = None
         if browser:
-            home = stack.enter_context(served(traits))
+            home = stack.enter_context(served(bare(traits)))
             page = opened(browser, width=900)
             stack.callback(page.context.close)
             page.goto(home)

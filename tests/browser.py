@@ -1,42 +1,7 @@
-"""What tests in a browser share: a server for a few files, pages that may ask nobody else, and hands on a stepper."""
+"""What tests in a browser share: pages that may ask nobody outside, and hands on a stepper."""
 
-import http.server
 import re
-import threading
 from contextlib import contextmanager
-
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",  # also what no page can see is asked of nobody
-]
-
-
-@contextmanager
-def served(files):
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            kind, body = files[self.path]
-            self.send_response(200)
-            self.send_header("Content-Type", kind)
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_):
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 @contextmanager

@@ -4,13 +4,13 @@ import shutil
 import pytest
 from hypothesis import settings
 
-from tests.browser import FLAGS
+from tools.browser import FLAGS, NAMES
 
 # A slow machine is not a wrong answer; a failure must come with what is needed to repeat it.
 settings.register_profile("khosim", deadline=None, print_blob=True)
 settings.load_profile("khosim")
 
-OTHER_NAMES = {"chromium": ["chromium-browser", "google-chrome", "google-chrome-stable"]}
+KNOWN_AS = {"chromium": NAMES}
 
 
 @pytest.fixture(scope="session")
@@ -21,7 +21,7 @@ def need():
     """
 
     def find(tool: str, package: str) -> str:
-        for name in [tool, *OTHER_NAMES.get(tool, [])]:
+        for name in KNOWN_AS.get(tool, (tool,)):
             if path := shutil.which(name):
                 return path
         missing = f"needs {tool}: install the package {package}"

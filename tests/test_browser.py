@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.browser import opened, served
+from tests.browser import opened
+from tools.browser import served
 
 OTHERS = {
     "a picture": "<img src='http://192.0.2.1/a.png'>",

@@ -1,9 +1,8 @@
-"""Print the built book into one file: python tools/pdf.py. Chromium prints each page, with its steppers as strips.
+"""Print the built book into one file: python -m tools.pdf. Chromium prints each page, with its steppers as strips.
 
 The order is that of the contents; each page is a bookmark, and its sections below it. Links between pages stay links.
 """
 
-import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from html.parser import HTMLParser
@@ -15,9 +14,10 @@ from playwright.sync_api import Browser, sync_playwright
 from pypdf import PdfWriter
 from pypdf.generic import ArrayObject, DictionaryObject, NameObject
 
+from tools.browser import FLAGS, program
+
 HTML = Path(__file__).parent.parent / "book" / "_build" / "html"
 OUT = HTML.parent / "pages-that-survive.pdf"
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 LEFT_OUT = {"genindex.html", "search.html"}
 PAPER = {"format": "A4", "margin": {"top": "18mm", "bottom": "18mm", "left": "16mm", "right": "16mm"}}
 
@@ -92,13 +92,12 @@ def _lead(note: DictionaryObject, folder: Path, starts: dict[str, int], book: Pd
 
 def main() -> None:
     """Print the book."""
-    program = next(filter(None, map(shutil.which, NAMES)), None)
-    if program is None:
+    if not program():
         sys.exit("Printing needs Chromium. On Debian or Ubuntu: apt install chromium")
     if not (HTML / "index.html").exists():
         sys.exit("There is no book yet: run make book")
     with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
+        browser = play.chromium.launch(executable_path=program(), args=FLAGS)
         pages = list(printed(browser, HTML, contents((HTML / "index.html").read_text())))
         browser.close()
     book = bind(pages, HTML)

@@ -7,7 +7,8 @@ import pytest
 from matplotlib.image import imread
 
 from khosim.show.palette import palette
-from tests.browser import opened, served
+from tests.browser import opened
+from tools.browser import served
 
 CSS = Path(__file__).parents[2] / "book/_static/book.css"
 PAGE = """<!doctype html><html lang="en"><head><title>p</title><link rel="icon" href="data:,">

@@ -5,9 +5,10 @@ import pytest
 import khosim
 from khosim.show import frame, text
 from khosim.show.lamps import Rail, rails
-from tests.browser import opened, served
+from tests.browser import opened
 from tests.show.bare import files, recorded, traits
 from tests.show.fakes import story
+from tools.browser import served
 
 
 def told_or_seen(history):
