@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 from khosim.show.palette import STYLESHEET
 from tools.browser import FLAGS, program
 
-__all__ = ["CLOCK", "Clicks", "address", "bare", "chromium", "jupyterlab", "missing", "opened", "scrub"]
+__all__ = ["CLOCK", "Clicks", "bare", "chromium", "missing", "opened", "scrub"]
 
 STATIC = STYLESHEET.parent
-ROOT = Path(__file__).resolve().parents[1]
-STARTS, ENDS, PATIENCE = 120, 20, 600  # seconds that JupyterLab may take to start and to end, and a page to act
+PATIENCE = 600  # seconds that a page may take to act
 WARM = 2
 
 CLOCK = """
@@ -139,38 +131,3 @@ class Clicks:
 def scrub(page: Any, seconds: float) -> float:
     """Steps a second that a page draws, one in each animation frame."""
     return float(page.evaluate(SCRUB, seconds))
-
-
-@contextmanager
-def jupyterlab(folder: Path) -> Iterator[str]:
-    """Serve what is in `folder` by JupyterLab, with nobody's settings; yields its address."""
-    (folder / "app").mkdir()
-    shutil.copy(ROOT / "tools" / "lab-overrides.json", folder / "app" / "overrides.json")
-    own = {f"JUPYTER_{name.upper()}_DIR": str(folder / name) for name in ("config", "data", "runtime")}
-    env = os.environ | own | {"PYTHONPATH": str(ROOT), "IPYTHONDIR": str(folder / "ipython")}
-    options = ["--no-browser", "--allow-root", "--ip=127.0.0.1", "--IdentityProvider.token=",
-               f"--ServerApp.root_dir={folder}", "--LabApp.extension_manager=readonly",
-               "--LabApp.expose_app_in_browser=True", f"--LabApp.app_settings_dir={folder / 'app'}",
-               f"--LabApp.user_settings_dir={folder / 'user'}",
-               f"--LabApp.workspaces_dir={folder / 'spaces'}"]  # fmt: skip
-    with (folder / "log").open("w") as log:
-        started = subprocess.Popen([sys.executable, "-m", "jupyterlab", *options], env=env, stdout=log, stderr=log)
-    try:
-        yield address(folder, started)
-    finally:
-        started.terminate()
-        try:
-            started.wait(ENDS)
-        except subprocess.TimeoutExpired:  # a kernel that is still starting can keep it
-            started.kill()
-            started.wait()
-
-
-def address(folder: Path, started: subprocess.Popen[bytes]) -> str:
-    """Where a JupyterLab listens, once it does. Raises `RuntimeError` with its log if it does not."""
-    ends = time.monotonic() + STARTS
-    while not (told := "".join(file.read_text() for file in folder.glob("runtime/jpserver-*.json"))).endswith("}"):
-        if started.poll() is not None or time.monotonic() > ends:
-            raise RuntimeError((folder / "log").read_text())
-        time.sleep(0.05)
-    return str(json.loads(told)["url"])

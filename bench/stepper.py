@@ -22,13 +22,14 @@ from urllib.request import url2pathname
 import numpy as np
 
 import khosim
-from bench.browser import ROOT, Clicks, bare, chromium, jupyterlab, missing, opened, scrub
+from bench.browser import Clicks, bare, chromium, missing, opened, scrub
 from bench.recordings import recording
 from bench.table import PER_SECOND, Effort, Row, ratio, say, shares
 from khosim.show import document, sources
 from khosim.show.frame import file_of
 from khosim.show.picture import picture
 from tools.browser import served
+from tools.lab import ROOT, jupyterlab
 
 __all__ = ["SIZES", "measure"]
 
@@ -61,7 +62,7 @@ def _lab(browser: Any) -> Iterator[Any]:
             kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
             book = nbformat.v4.new_notebook(metadata=kernel, cells=[nbformat.v4.new_code_cell(code)])
             nbformat.write(book, folder / f"{frames}.ipynb")
-        with jupyterlab(folder) as home:
+        with jupyterlab(folder, folder) as home:
             page = opened(browser, width=1200)
             page.goto(f"{home}lab")
             page.wait_for_function("() => window.jupyterapp")

@@ -1,31 +1,14 @@
 """JupyterLab for the tests: a server on copies, and hands on a notebook."""
 
-import json
-import os
 import shutil
-import subprocess
-import sys
-import time
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import nbformat
 
-ROOT = Path(__file__).parents[2]
-READ = ["notebooks", "tests/traces"]  # what the chapters read, themselves included
-STARTS = 120  # seconds; a machine that runs other things needs several times the usual six
-ENDS = 30
+from tools.lab import ROOT, jupyterlab
 
-# JupyterLab that ends when its input does: so it cannot outlive the tests, however they end.
-WATCHED = """
-import os, signal, sys, threading
-def watch():
-    sys.stdin.buffer.read()
-    os.kill(os.getpid(), signal.SIGTERM)
-threading.Thread(target=watch, daemon=True).start()
-from jupyterlab.labapp import main
-main()
-"""
+READ = ["notebooks", "tests/traces"]  # what the chapters read, themselves included
 
 SETUP = """
 import khosim
@@ -44,41 +27,12 @@ def two_kernels(title):
 
 @contextmanager
 def server(folder):
-    """Serve a copy of the chapters, with the settings that `make lab` uses and nobody's own."""
+    """Serve a copy of the chapters; yields its address and where the copy lies."""
     root = folder / "root"
     for name in READ:
         shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
-    (folder / "app").mkdir()
-    shutil.copy(ROOT / "tools/lab-overrides.json", folder / "app/overrides.json")
-    own = {f"JUPYTER_{name.upper()}_DIR": str(folder / name) for name in ("config", "data", "runtime")}
-    env = os.environ | own | {"PYTHONPATH": str(ROOT), "IPYTHONDIR": str(folder / "ipython")}
-    options = ["--no-browser", "--allow-root", "--ip=127.0.0.1", f"--ServerApp.root_dir={root}",
-               "--IdentityProvider.token=", "--LabApp.extension_manager=readonly",
-               "--LabApp.expose_app_in_browser=True", f"--LabApp.app_settings_dir={folder / 'app'}",
-               f"--LabApp.user_settings_dir={folder / 'user'}",
-               f"--LabApp.workspaces_dir={folder / 'spaces'}"]  # fmt: skip
-    with (folder / "log").open("w") as log:
-        command = [sys.executable, "-c", WATCHED, *options]
-        started = subprocess.Popen(command, env=env, stdin=subprocess.PIPE, stdout=log, stderr=log)
-    try:
-        yield address(folder, started), root
-    finally:
-        started.stdin.close()
-        with suppress(subprocess.TimeoutExpired):
-            started.wait(ENDS)
-        started.kill()  # if it is still there
-
-
-def address(folder, started):
-    """Where it listens: it says so in a file, once it does. The port is its choice, the first that is free."""
-    ends = time.monotonic() + STARTS
-    while True:
-        for found in folder.glob("runtime/jpserver-*.json"):
-            with suppress(json.JSONDecodeError):  # it is there before it is written
-                return json.loads(found.read_text())["url"]
-        assert started.poll() is None, (folder / "log").read_text()
-        assert time.monotonic() < ends, (folder / "log").read_text()
-        time.sleep(0.05)
+    with jupyterlab(root, folder) as address:
+        yield address, root
 
 
 def notebook(path: Path, *cells: str, html: str = "") -> None:

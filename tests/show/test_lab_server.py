@@ -8,7 +8,7 @@ import sys
 import time
 from contextlib import suppress
 
-from tests.show import lab
+from tools import lab
 
 HOST = """
 import pathlib, sys, time
