@@ -207,6 +207,7 @@ def shmem_get_folio_gfp(m: MachineState, ino: int, index: int, sgp: int, vma: in
         order = 0
         if not m.inode.kho[ino]:
             if sgp <= SGP_NOALLOC:
+                yield Step("nofolio", "No folio for page {index}: the caller may not allocate.", index=index, sgp=sgp)
                 return None, 0 if sgp == SGP_READ else -ENOENT, 0
             if uffd == VM_UFFD_MISSING:
                 return None, 0, (yield from handle_userfault(m, vma, index))

@@ -109,6 +109,16 @@ def test_looking_at_a_hole_records_nothing(sgp):
     assert before.diff(m) == []
 
 
+@pytest.mark.parametrize("sgp", ["READ", "NOALLOC"])
+@pytest.mark.parametrize("name", ["hole", "fallocated"])
+def test_an_ordinary_lookup_that_ends_without_a_folio_says_so(name, sgp):
+    m, fd, _ = situation(name, kho=False)
+    with steps(m) as seen:
+        found = m._session.call("get_folio", fd, 0, SGPS[sgp])
+    told = [numbers["sgp"] for step, numbers in seen if step == "nofolio"]
+    assert told == ([SGPS[sgp]] if found < 0 else [])
+
+
 @pytest.mark.parametrize("sgp", SGPS)
 def test_a_restored_page_is_the_held_frame_dirty(sgp):
     m, fd, _ = situation("block")
