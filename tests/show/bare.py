@@ -5,6 +5,7 @@ import json
 import khosim
 from khosim.show import document, sources
 from khosim.show.widget import STATIC
+from tests.kernel.rig import crossed, opened
 
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>stepper</title>
@@ -68,10 +69,9 @@ def at(page, step):
 def recorded(frames):
     machine = khosim.boot(frames=frames, page_size=64)
     with machine.record("two kernels, and a size that is not mirrored") as trace:
-        fd = machine.os.memfd_create("guest", khosim.MFD_KHO)
+        fd = opened(machine)
         machine.os.pwrite(fd, b"hello, next kernel", 0)
-        machine = machine.kexec()
-        fd = machine.os.memfd_create("guest", khosim.MFD_KHO)
+        machine, fd = crossed(machine)
         machine.os.pread(fd, 18, 0)
         machine.os.ftruncate(fd, 100)
     return trace

@@ -6,6 +6,7 @@ import khosim
 from khosim.show import frame, text
 from khosim.show.lamps import Rail, rails
 from tests.browser import opened
+from tests.kernel import rig
 from tests.show.bare import files, recorded, traits
 from tests.show.fakes import story
 from tools.browser import served
@@ -56,10 +57,9 @@ def forked():
     """A run of two kernels, and its other future after the kexec."""
     machine = khosim.boot(frames=64, page_size=64)
     with machine.record("a fork") as trace:
-        fd = machine.os.memfd_create("guest", khosim.MFD_KHO)
+        fd = rig.opened(machine)
         machine.os.pwrite(fd, b"hello", 0)
-        machine = machine.kexec()
-        fd = machine.os.memfd_create("guest", khosim.MFD_KHO)
+        machine, fd = rig.crossed(machine)
         machine.os.pread(fd, 5, 0)
     t = next(moment.t for moment in trace if moment.t > trace.kexecs[0] and trace.alternatives(moment.t))
     return trace, trace.fork(t, trace.alternatives(t)[0])
@@ -70,7 +70,7 @@ def parted():
     """A read that restores a block, and one for which the page cache has no memory: two futures."""
     machine = khosim.boot(frames=64, page_size=64)
     with machine.record("a fork") as trace:
-        fd = machine.os.memfd_create("guest", khosim.MFD_KHO)
+        fd = rig.opened(machine)
         machine.os.pwrite(fd, b"hello, next kernel", 0)
         machine.os.pwrite(fd, b"second page", 64)
     asked = [m.t for m in trace if any(str(choice) == "cpu0=-12" for choice in trace.alternatives(m.t))]

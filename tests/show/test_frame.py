@@ -14,6 +14,7 @@ from khosim.show.owners import Role
 from khosim.show.picture import PLANES, Verdict, picture
 from khosim.show.runs import apply, change, pack, splice, text_change, unpack
 from khosim.show.source import describe, kernel_stack, lines_of, sources
+from tests.kernel.rig import crossed, opened
 from tests.show.fakes import ALLOC, FRAMES, read, story, write
 from tests.show.tape import Tape, line_of
 
@@ -112,10 +113,9 @@ def test_a_document_is_json_and_says_what_it_is():
 def recorded():
     machine = khosim.boot(frames=256, page_size=64)
     with machine.record() as trace:
-        fd = machine.os.memfd_create("guest", khosim.MFD_KHO)
+        fd = opened(machine)
         machine.os.pwrite(fd, b"hello, next kernel", 0)
-        machine = machine.kexec()
-        fd = machine.os.memfd_create("guest", khosim.MFD_KHO)
+        machine, fd = crossed(machine)
         machine.os.pread(fd, 18, 0)
     return trace
 

@@ -27,6 +27,7 @@ from khosim.show.plot.scene import ranges, runs
 from khosim.show.plot.timeline import LINES, lives
 from khosim.show.text import ROLE_WORDS, VERDICT_WORDS
 from khosim.show.words import numbers
+from tests.kernel.rig import crossed, opened, started
 from tests.show.fakes import story
 
 DRAW = (plot.memory, plot.bitmap, plot.file, plot.timeline)
@@ -38,11 +39,10 @@ GUTTER, PITCH, TOP = 48, 28, 20
 def trace():
     m = khosim.boot()
     with m.record("one file crosses") as found:
-        fd = m.os.memfd_create("guest", khosim.MFD_KHO)
+        fd = opened(m)
         m.os.pwrite(fd, b"A" * 130, 0)
         m.os.pwrite(fd, b"hello, next kernel", 320)
-        m = m.kexec()
-        fd = m.os.memfd_create("guest", khosim.MFD_KHO)
+        m, fd = crossed(m)
         m.os.pread(fd, 18, 0)
         m.os.ftruncate(fd, 100)
     return found
@@ -229,8 +229,7 @@ def test_what_is_wrong_only_within_a_call_is_amber():
 
 
 def big(frames, **shape):
-    m = khosim.boot(frames=frames, **shape)
-    fd = m.os.memfd_create("guest", khosim.MFD_KHO)
+    m, fd = started(frames=frames, **shape)
     m.os.pwrite(fd, b"x" * 640, 0)
     return m
 
@@ -303,8 +302,7 @@ def test_a_file_shows_which_frame_each_slot_names(trace):
 
 
 def test_sizes_that_differ_are_drawn_as_a_jog_and_said():
-    m = khosim.boot()
-    fd = m.os.memfd_create("guest", khosim.MFD_KHO)
+    m, fd = started()
     m.os.pwrite(fd, b"x" * 200, 0)
     whole = plot.file(axis(), m.snapshot())
     m.os.posix_fallocate(fd, 0, 400)
@@ -319,8 +317,7 @@ def test_sizes_that_differ_are_drawn_as_a_jog_and_said():
 
 
 def test_a_file_of_many_blocks_is_drawn_as_runs():
-    m = khosim.boot(frames=512, nblocks=256, file_pages=256)
-    fd = m.os.memfd_create("guest", khosim.MFD_KHO)
+    m, fd = started(frames=512, nblocks=256, file_pages=256)
     m.os.pwrite(fd, b"x" * 64 * 100, 0)
     drawing = plot.file(axis(), m.snapshot())
     assert len(drawing.artists["cached"][0].get_paths()) == 1
@@ -358,7 +355,7 @@ def test_the_life_of_a_block_is_what_its_snapshots_say(trace):
 def test_a_violation_has_its_cross_and_its_words():
     m = khosim.boot()
     with m.record("the size stays behind") as trace:
-        fd = m.os.memfd_create("guest", khosim.MFD_KHO)
+        fd = opened(m)
         m.os.posix_fallocate(fd, 0, 400)
     drawing = plot.timeline(axis(), trace)
     assert "Violated: Size mirrored: " in drawing.alt
@@ -366,7 +363,7 @@ def test_a_violation_has_its_cross_and_its_words():
     assert len(drawing.artists["violated"]) == 2
     fine = khosim.boot()
     with fine.record("nothing wrong") as trace:
-        fine.os.memfd_create("guest", khosim.MFD_KHO)
+        opened(fine)
     drawing = plot.timeline(axis(), trace)
     assert drawing.alt.endswith(" No violation.")
     assert "violated" not in drawing.artists

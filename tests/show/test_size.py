@@ -9,15 +9,15 @@ import khosim
 from khosim.show.frame import document
 from khosim.show.picture import PLANES, picture, pictures
 from khosim.state.snapshot import OPEN
+from tests.kernel.rig import crossed, opened
 
 
 def recorded(frames, steps=None):
     machine = khosim.boot(frames=frames, page_size=64)
     with machine.record("one page crosses") as trace:
-        fd = machine.os.memfd_create("guest", khosim.MFD_KHO)
+        fd = opened(machine)
         machine.os.pwrite(fd, b"hello, next kernel", 0)
-        machine = machine.kexec()
-        fd = machine.os.memfd_create("guest", khosim.MFD_KHO)
+        machine, fd = crossed(machine)
         machine.os.pread(fd, 18, 0)
         machine.os.pwrite(fd, b"and back", 100)
         machine.os.ftruncate(fd, 10)

@@ -8,15 +8,15 @@ from khosim.show import document, transcript
 from khosim.state import pieces, snapshot
 from khosim.state.pieces import cut, join, patch
 from khosim.state.snapshot import OPEN, Snapshot, opened
+from tests.kernel import rig
 
 
 def recorded():
     machine = khosim.boot(frames=64, page_size=64)
     with machine.record("in pieces or whole") as trace:
-        fd = machine.os.memfd_create("guest", khosim.MFD_KHO)
+        fd = rig.opened(machine)
         machine.os.pwrite(fd, b"hello", 60)
-        machine = machine.kexec()
-        fd = machine.os.memfd_create("guest", khosim.MFD_KHO)
+        machine, fd = rig.crossed(machine)
         machine.os.pread(fd, 5, 60)
     return trace
 
