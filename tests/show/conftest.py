@@ -75,3 +75,17 @@ def parted():
         machine.os.pwrite(fd, b"second page", 64)
     asked = [m.t for m in trace if any(str(choice) == "cpu0=-12" for choice in trace.alternatives(m.t))]
     return traits(trace.fork(asked[0], "cpu0=-12"))
+
+
+@pytest.fixture(scope="session")
+def trace():
+    """One file crosses: what the drawings for print show."""
+    m = khosim.boot()
+    with m.record("one file crosses") as found:
+        fd = rig.opened(m)
+        m.os.pwrite(fd, b"A" * 130, 0)
+        m.os.pwrite(fd, b"hello, next kernel", 320)
+        m, fd = rig.crossed(m)
+        m.os.pread(fd, 18, 0)
+        m.os.ftruncate(fd, 100)
+    return found
