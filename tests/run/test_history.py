@@ -1,10 +1,9 @@
-"""Time: every moment can be seen again, gone on from differently, and asked for its cause."""
+"""Every moment can be seen again: in this process, in another, and from its choices alone."""
 
 import json
 import re
 import subprocess
 import sys
-from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -12,42 +11,13 @@ from hypothesis import strategies as st
 
 import khosim
 from khosim import KernelPanic, Livelock, UsageError, Warn
-from khosim.run.history import Call, Cause, History, first_difference
+from khosim.run.history import Call, Cause, History
 from khosim.run.moment import shorten
-from khosim.run.scheduler import Choice
 from khosim.user.machine import session
+from tests.run.recordings import recorded, states, story
 from tests.user.programs import PROGRAMS, play
 
 ROOT = khosim.__path__[0] + "/.."
-
-
-def recorded(ops, **shape):
-    m = khosim.boot(**shape)
-    with m.record("a program") as trace:
-        play(m, ops)
-    return trace
-
-
-def story():
-    """The first program of the book."""
-    m = khosim.boot()
-    with m.record("story") as trace:
-        fd = m.os.memfd_create("guest", khosim.MFD_KHO)
-        m.os.pwrite(fd, b"hello, next kernel", 0)
-        m = m.kexec()
-        fd = m.os.memfd_create("guest", khosim.MFD_KHO)
-        assert m.os.pread(fd, 18, 0) == b"hello, next kernel"
-    return trace
-
-
-@pytest.fixture(scope="module")
-def trace():
-    """Reading it changes nothing, so one recording serves all."""
-    return story()
-
-
-def states(history):
-    return [(moment.sentence, moment.task, moment.snapshot.digest) for moment in history]
 
 
 # ---- seeking and replaying
@@ -141,150 +111,12 @@ def test_between_two_moments_lies_what_changed(trace):
     assert trace.between(b, b) == []
 
 
-# ---- other futures
-
-
-@settings(derandomize=True, max_examples=25, deadline=None)
-@given(PROGRAMS, st.data())
-def test_a_fork_shares_the_past_and_names_the_first_differing_step(ops, data):
-    """Random programs, a random alternative of each: the old future stays, the new one can be replayed as well."""
-    trace = recorded(ops)
-    before = trace.digest
-    open_at = [(t, choice) for t in range(len(trace)) for choice in trace.alternatives(t)]
-    if not open_at:
-        return
-    t, choice = data.draw(st.sampled_from(open_at))
-    other = trace.fork(t, choice)
-    parent, first = other.parent
-    assert parent is trace
-    assert trace.digest == before
-    assert first > t
-    assert states(other)[:first] == states(trace)[:first]
-    assert first in (len(trace), len(other)) or states(other)[first] != states(trace)[first]
-    assert choice in other.choices[trace[t].position :]
-    assert states(other._replay(other, other.choices)) == states(other)
-
-
-def test_a_failing_allocation_is_another_future(trace):
-    """`cpu0=-12` where memory was asked for: the write gets ENOMEM, and the old future is what it was."""
-    asked = next(t for t in range(len(trace)) if "cpu0=-12" in map(str, trace.alternatives(t)))
-    other = trace.fork(asked, "cpu0=-12")
-    assert other.calls[1].result == -12
-    assert other[other.parent[1]].step.name == "alloc_fail"
-    assert trace.calls[1].result == 18
-    assert other.calls[-1].result == (b"", 0)
-    again = other.fork(asked, "cpu0")
-    assert states(again) == states(trace)
-
-
-def test_a_choice_that_was_not_open_is_refused_with_those_that_were(trace):
-    """Nor can one fork to what happened, or to what is no choice at all."""
-    asked = next(t for t in range(len(trace)) if trace.alternatives(t))
-    with pytest.raises(UsageError, match=r"cpu9 was not open at moment \d+; .*: cpu0=-12"):
-        trace.fork(asked, "cpu9")
-    with pytest.raises(UsageError, match="beside what happened: nothing"):
-        trace.fork(1, "cpu0")
-    with pytest.raises(UsageError, match="task=answer such as cpu0=-12, not 'cpu0=x'"):
-        trace.fork(asked, "cpu0=x")
-    with pytest.raises(UsageError, match="has moments"):
-        trace.fork(1000, "cpu0")
-
-
-def test_a_fork_bears_its_own_title_and_opens_where_the_futures_part(trace):
-    """Unless it is given one, the title says where that is."""
-    asked = next(t for t in range(len(trace)) if "cpu0=-12" in map(str, trace.alternatives(t)))
-    other = trace.fork(asked, "cpu0=-12")
-    assert other.parent == (trace, other.start)
-    assert other.title == f"{trace.title}, other future at step {other.start}"
-    assert trace.fork(asked, "cpu0=-12", title="refused").title == "refused"
-    assert trace.start == 0
-
-
-def test_two_tasks_fork_into_another_order():
-    """Whose turn it is is a choice as well; the other order has another first differing step."""
-    stage = session(khosim.MachineConfig(), {})
-    fd = stage.call("memfd_create", "guest", khosim.MFD_KHO)
-    trace = stage.record("two")
-    stage.together({"a": [("pwrite", (fd, 4, b"aaaa", 0))], "b": [("pwrite", (fd, 4, b"bbbb", 0))]})
-    stage.stop()
-    assert trace.alternatives(0) == [Choice("b")]
-    other = trace.fork(0, "b")
-    assert other.parent == (trace, 1)
-    assert (trace[1].task, other[1].task) == ("a", "b")
-
-
-def test_two_equal_histories_differ_nowhere(trace):
-    """Or rather where the shorter ends."""
-    assert first_difference(trace, story()) == len(trace)
-
-
-# ---- why
-
-
-@settings(derandomize=True, max_examples=25, deadline=None)
-@given(PROGRAMS, st.data())
-def test_the_cause_is_the_last_change(ops, data):
-    """Of every cell that a random run changed, `why` gives the last step whose diff has it, and that step's call."""
-    trace = recorded(ops)
-    t = data.draw(st.integers(0, trace.steps))
-    last = {}
-    for before, after in pairwise(trace[: t + 1]):
-        for change in before.snapshot.diff(after.snapshot):
-            if change.array == "page" and change.field == "refcount":
-                last["refcount", "pfn", change.index[0]] = (after.t, change.old, change.new)
-            elif change.array == "slots" and change.index[0] == 0:
-                last["cache", "index", change.index[1]] = (after.t, change.old, change.new)
-        bits = before.snapshot.bits != after.snapshot.bits
-        for pfn in bits.nonzero()[0].tolist() if before.snapshot.bitmap_phys and after.snapshot.bitmap_phys else ():
-            last["bit", "pfn", pfn] = (after.t, 1 - after.snapshot.bits[pfn], after.snapshot.bits[pfn])
-    for (cell, key, place), (when, old, new) in last.items():
-        cause = trace.why(cell, t, **{key: place})
-        assert cause[:1] + cause[4:] == (when, old, new)
-        assert cause.sentence == trace[when].sentence
-        assert cause.call == trace.calls[trace[when].call].text
-        assert cause.path == trace[when].stack[-1].function
-
-
-def test_why_leads_back_to_the_users_call(trace):
-    """A bit, a block, a slot, a flag and three sizes, each to its step, its path and its call."""
-    frame = trace.why("block", index=0).new
-    write, read = "pwrite(3, 18 bytes, 0)", "pread(3, 18, 0)"
-    expected = {
-        ("block", "index", 0): ("shmem_alloc_kho_folio", write, "block_set"),
-        ("bit", "pfn", frame): ("bitmap_set", write, "bit_set"),
-        ("byte", "pfn", frame): ("shmem_file_write_iter", write, "copy_in"),
-        ("cache", "index", 0): ("shmem_add_to_page_cache", read, "cache_add"),
-        ("uptodate", "pfn", frame): ("shmem_alloc_kho_folio", read, "mark_uptodate"),
-        ("refcount", "pfn", frame): ("folio_put", read, "folio_put"),
-    }
-    for (cell, key, place), (path, call, step) in expected.items():
-        cause = trace.why(cell, **{key: place})
-        assert (cause.path, cause.call) == (path, call)
-        assert trace[cause.t].step.name == step
-        assert trace[cause.t].sentence == cause.sentence
-    assert trace.why("kho_i_size").call == write
-    assert trace.why("i_size").call == 'memfd_create("guest", MFD_KHO)'
-    assert trace.why("nrpages").call == read
-    early = trace.why("uptodate", trace.kexecs[0] - 1, pfn=frame)
-    assert early.call == write
-
-
-def test_a_cell_that_nothing_changed_has_no_cause(trace):
-    """Nor has one that cannot be."""
-    with pytest.raises(UsageError, match=r"nothing up to moment \d+ changed bit \(pfn=0\)"):
-        trace.why("bit", pfn=0)
-    with pytest.raises(UsageError, match=r"nothing up to moment 0 changed i_size$"):
-        trace.why("i_size", 0)
-    with pytest.raises(UsageError, match="there is no cell 'nonsense'"):
-        trace.why("nonsense")
-
-
 # ---- the same everywhere
 
 
 CODE = """
 import json, khosim
-from tests.run.test_history import recorded, story
+from tests.run.recordings import recorded, story
 ops = [("pwrite", "a", 0, 200, 7), ("store", "plain", 64, 100, 8), ("kexec",), ("pread", "a", 0, 100),
        ("swap_out", "a", 1), ("migrate", "a", 0), ("kexec",), ("pread", "a", 0, 200), ("fallocate", "b", 3, 0, 64)]
 trace = recorded(ops)
