@@ -142,8 +142,9 @@ class History(Sequence[Moment]):
 
         `why("bit", pfn=9)`, `why("block", index=3)`, `why("cache", index=3)`, `why("uptodate", pfn=9)` and
         every other flag, `why("refcount", pfn=9)`, `why("i_size")`, `why("kho_i_size")`,
-        `why("byte", pfn=9, offset=0)`. Raises `UsageError` for a cell that does not exist, or that nothing in
-        the recording changed.
+        `why("byte", pfn=9, offset=0)`. What is not said is the first: `offset` 0 of a page, `ino` 0, the first
+        preserved `file`. Raises `UsageError` for a cell that does not exist, or that nothing in the recording
+        changed.
         """
         read = cell_reader(self.moments[-1].snapshot, cell, **where)
         end = self.seek(self.steps if t is None else t)

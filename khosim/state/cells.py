@@ -36,7 +36,10 @@ def find_kho(m: MachineState, file: str | None = None) -> int:
 
 def cell_reader(m: MachineState, cell: Cell, *, pfn: int | None = None, index: int | None = None, offset: int = 0,
                 file: str | None = None, ino: int = 0, **unknown: Any) -> Reader:  # fmt: skip
-    """A function that reads one cell of any moment of this machine. Raises `UsageError` for a cell that cannot be."""
+    """A function that reads one cell of any moment of this machine; the first byte, inode, file if none is said.
+
+    Raises `UsageError` for a cell that cannot be.
+    """
     for name in unknown:
         raise UsageError(f"a cell has no {name!r}; it is named by pfn, index, offset, file, ino")
     if isinstance(cell, str) and cell in FLAGS:
