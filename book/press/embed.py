@@ -24,6 +24,7 @@ __all__ = ["VIEW", "PressError", "bare", "bind", "differences", "documents", "fi
 VIEW = "application/vnd.jupyter.widget-view+json"
 STATE = "application/vnd.jupyter.widget-state+json"
 STEPPER = "khosim.show.widget.Stepper"
+CARD = 'class="khosim-card"'
 
 
 class PressError(Exception):
@@ -32,6 +33,8 @@ class PressError(Exception):
 
 def bind(book: NotebookNode) -> NotebookNode:
     """Put figures in the place of an executed notebook's steppers, and drop all widget state.
+
+    A question stays the card that it is without its fields: these need a kernel.
 
     Raises `PressError` for another widget, two figures of one name, a figure without words, or a source text that
     two figures have differently.
@@ -55,6 +58,8 @@ def bind(book: NotebookNode) -> NotebookNode:
         first = first or data
     if sources:
         first["text/html"] = script(packed(_compact(sources)), "khosim-sources") + first["text/html"]
+    for _, data in _widgets(book):
+        data.pop(VIEW)
     book.metadata.pop("widgets", None)
     return book
 
@@ -75,15 +80,18 @@ def documents(book: NotebookNode) -> list[dict[str, Any]]:
 def _steppers(book: NotebookNode) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
     """Each output that shows a stepper, with the stepper's traits."""
     models = book.metadata.get("widgets", {}).get(STATE, {}).get("state", {})
-    for cell in book.cells:
-        for output in cell.get("outputs", ()):
-            data = output.get("data", {})
-            if VIEW not in data:
-                continue
-            state = models.get(data[VIEW]["model_id"], {}).get("state", {})
-            if state.get("_anywidget_id") != STEPPER:
-                raise PressError(f"cell {cell.id}: a page shows no widget but the stepper")
+    for cell, data in _widgets(book):
+        state = models.get(data[VIEW]["model_id"], {}).get("state", {})
+        if state.get("_anywidget_id") == STEPPER:
             yield data, state
+        elif CARD not in data.get("text/html", ""):
+            raise PressError(f"cell {cell.id}: a page shows no widget but the stepper and questions")
+
+
+def _widgets(book: NotebookNode) -> Iterator[tuple[NotebookNode, dict[str, Any]]]:
+    """Each output that shows a widget, with its cell."""
+    for cell in book.cells:
+        yield from ((cell, output.data) for output in cell.get("outputs", ()) if VIEW in output.get("data", {}))
 
 
 def figure(document: dict[str, Any], t: int, words: str) -> str:

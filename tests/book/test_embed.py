@@ -79,6 +79,13 @@ def test_a_figure_without_words_is_refused():
         bind(notebook({"document": document("a")}, words=""))
 
 
+def test_a_question_keeps_its_card_and_loses_its_fields():
+    card = '<section class="khosim-card">How many?</section>'
+    book = notebook({}, kind="ipywidgets.VBox", words=card)
+    assert shown(bind(book)) == [card]
+    assert VIEW not in book.cells[0].outputs[0].data
+
+
 def test_another_widget_is_refused():
     with pytest.raises(PressError, match="no widget but the stepper"):
         bind(notebook({}, kind="ipywidgets.IntSlider"))

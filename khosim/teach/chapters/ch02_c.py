@@ -1,0 +1,113 @@
+"""Chapter 02, its exercises: change the program, write a kernel path, think."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from khosim.run.history import History
+from khosim.state.snapshot import Snapshot
+from khosim.teach.case import Played
+from khosim.teach.task import change, discuss, write_path
+
+__all__: list[str] = []
+
+
+@change(
+    chapter=2,
+    objective=2,
+    hints=(
+        "Two of the calls of this chapter say where data begins and where it ends. Neither takes memory.",
+        "What lies from `SEEK_DATA` to the next `SEEK_HOLE` is to be copied. After the last data comes an `OSError`.",
+    ),
+)
+def a_copy_with_holes(trace: History) -> Iterator[tuple[int, str]]:
+    """Make a copy that takes no more memory than what it copies.
+
+    Begin the recording with these lines:
+
+        one = m.os.memfd_create("from")
+        m.os.ftruncate(one, 640)
+        m.os.pwrite(one, b"data", 64)
+        m.os.pwrite(one, b"more data", 384)
+
+    Then make a second file, and copy the first into it without using that you know where its data is. It must have the
+    same size and read the same. Where the first has a hole, it must have one, and the first file must not change.
+    """
+    end = trace.seek(trace.steps)
+    if trace.kexecs or not end.inode.used[1]:
+        yield trace.steps, "There must be two files, and no kexec."
+        return
+    for index in range(end.file_pages):
+        if (end.slots[index] >= 0) != (index in (1, 6)):
+            yield trace.steps, f"The first file is not what it was: look at page {index}."
+        if end.slots[index] < 0 <= end.slots[end.file_pages + index]:
+            yield trace.why("cache", ino=1, index=index).t, f"Page {index} is a hole in one file, but not in the other."
+    if end.inode.i_size[0] != 640 or end.inode.i_size[1] != 640:
+        yield trace.steps, "Both files must have 640 bytes."
+    if contents(end, 0) != contents(end, 1):
+        yield trace.steps, "The two files do not read the same."
+
+
+def contents(s: Snapshot, ino: int) -> list[bytes]:
+    """The bytes of each page of a file; a hole is zeroes."""
+    slots = [s.slots[ino * s.file_pages + index] for index in range(s.file_pages)]
+    return [bytes(s.arrays["phys"][pfn]) if pfn >= 0 else bytes(s.page_size) for pfn in slots]
+
+
+# ---- write a path
+
+
+@write_path(
+    chapter=2,
+    objective=5,
+    hints=(
+        "Your function is asked with an order, and may hand on a smaller one.",
+        "The eight pages of a huge page end before page `(index | 7) + 1`. `m.inode.i_size[ino]` is the size in bytes.",
+    ),
+    paths=("shmem_alloc_and_add_folio",),
+    start='fd = m.os.memfd_create("notes")\nm.huge(True)',
+    lines=(
+        "m.os.ftruncate(fd, 512)",
+        "m.os.pwrite(fd, b'A', 0)",
+        "m.os.pwrite(fd, b'B', 320)",
+        "m.os.posix_fallocate(fd, 0, 64)",
+        "m.os.ftruncate(fd, 448)",
+    ),
+    most=3,
+)
+def huge_within_size(run: Played) -> Iterator[str]:
+    """Linux can be told to use huge pages only *within size*: a huge page must not reach past the file's last page.
+
+    Make that the rule. Write `shmem_alloc_and_add_folio(m, ino, index, order, sgp)`, a generator that may call the
+    kernel's own. Where a huge page fits into the file, the file must still get one.
+    """
+    m = run.names["m"]
+    pages = -(-m.inode.i_size[0] // m.page_size)
+    if run.error is not None:
+        yield f"A call fails: {run.error}."
+    for pfn in {m.slots[index] for index in range(m.file_pages) if m.slots[index] >= 0}:
+        if m.page.index[pfn] + (1 << m.page.order[pfn]) > pages:
+            yield f"The file has {pages} page(s), and the folio of page {m.page.index[pfn]} reaches past them."
+    m.os.ftruncate(run.names["fd"], 2 * 8 * m.page_size)
+    m.os.pwrite(run.names["fd"], b"C", 8 * m.page_size)
+    if not m.page.order[m.slots[8]]:
+        yield "If the file then grows to 16 pages and page 8 is written, that should be one huge page, and is not."
+
+
+# ---- think
+
+
+@discuss(
+    chapter=2,
+    objective=1,
+    hints=(
+        "Private memory that was never written does this: all its unwritten pages are one shared page of zeroes.",
+        "Two programs have mapped the same hole, and one of them writes. What must the other one see from then on?",
+    ),
+)
+def who_pays_for_a_look() -> None:
+    """A load through a mapping takes a frame for every hole it looks at. A read takes none.
+
+    Could a load map one shared page of zeroes instead? What would be saved, for whom, and what would have to happen
+    when somebody writes the page? Say also what `SEEK_DATA` would then answer.
+    """
