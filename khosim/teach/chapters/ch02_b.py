@@ -125,8 +125,8 @@ def same_size(seed: Seed) -> Case:
     """Pages are promised past the end of a file, which is then set to the size it has."""
     data, more = seed.number_from(1, 3), seed.number_from(2, 5)
     return Case(
-        asks=f"A file of {data} written page(s) is promised {more} more, its size kept. Then `ftruncate` sets the size"
-        " that it has. **How many pages are left in the page cache?**",
+        asks=f"A file has {64 * data} bytes. It is promised {more} pages more, its size kept. Then `ftruncate` sets the"
+        " size that it has. **How many pages are left in the page cache?**",
         program=f"""
 fd = m.os.memfd_create("notes")
 m.os.pwrite(fd, b"A" * {data * PAGE}, 0)
