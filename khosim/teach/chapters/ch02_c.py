@@ -30,8 +30,8 @@ def a_copy_with_holes(trace: History) -> Iterator[tuple[int, str]]:
         m.os.pwrite(one, b"data", 64)
         m.os.pwrite(one, b"more data", 384)
 
-    Then make a second file, and copy the first into it without using that you know where its data is. It must have the
-    same size and read the same. Where the first has a hole, it must have one, and the first file must not change.
+    Then make a second file, and copy the first into it, as if you did not know where its data is. It must have the same
+    size and read the same. Where the first has a hole, it must have one, and the first file must not change.
     """
     end = trace.seek(trace.steps)
     if trace.kexecs or not end.inode.used[1]:
@@ -61,7 +61,7 @@ def contents(s: Snapshot, ino: int) -> list[bytes]:
     chapter=2,
     objective=5,
     hints=(
-        "Your function is asked with an order, and may hand on a smaller one.",
+        "Your function is given an order, and may hand on a smaller one. The kernel's own is in `khosim.steps.PATHS`.",
         "The eight pages of a huge page end before page `(index | 7) + 1`. `m.inode.i_size[ino]` is the size in bytes.",
     ),
     paths=("shmem_alloc_and_add_folio",),
