@@ -34,16 +34,17 @@ def pages_after(run: Played) -> list[int]:
 def looking(seed: Seed) -> Case:
     """A hole is looked at in two ways."""
     read, touched, written = seed.some((0, 1, 2, 3), 3)
+    acts = (f"m.os.pread(fd, {PAGE}, {read * PAGE})", f"view[{touched * PAGE}]",
+            f'm.os.pwrite(fd, b"data", {written * PAGE})')  # fmt: skip
+    lines = "\n".join(seed.some(acts, 3))
     return Case(
-        asks="A file of four pages, all of them holes. The program looks at one, then at another, then writes a third."
-        " **How many pages does the page cache hold after each of the last five lines?**",
+        asks="A file of four pages, all of them holes. The program reads one, loads a byte of another, and writes a"
+        " third. **How many pages does the page cache hold after each of the last five lines?**",
         program=f"""
 fd = m.os.memfd_create("notes")
 m.os.ftruncate(fd, {4 * PAGE})
-m.os.pread(fd, {PAGE}, {read * PAGE})
 view = m.mmap(fd, {4 * PAGE})
-view[{touched * PAGE}]
-m.os.pwrite(fd, b"data", {written * PAGE})
+{lines}
 """,
         read=pages_after,
         rule=EVERYBODY,
@@ -60,8 +61,8 @@ def who_knows_of_a_promise(seed: Seed) -> Case:
     letters = seed.among("A", "B", "C")
     return Case(
         asks="`fallocate` promises a file 16 pages. One byte is written into one of them. **What do these calls say?**"
-        f" `data` and `hole` are places in the file, `memory` counts pages. The {PAGE} bytes of a page are an eighth"
-        " of a block.",
+        f" `data` and `hole` are places in the file, `memory` counts pages, and `byte` is one of a promised page."
+        f" The {PAGE} bytes of a page are an eighth of a block.",
         program=f"""
 fd = m.os.memfd_create("notes")
 m.os.posix_fallocate(fd, 0, {16 * PAGE})
@@ -70,11 +71,12 @@ data = m.os.lseek(fd, 0, m.os.SEEK_DATA)
 hole = m.os.lseek(fd, data, m.os.SEEK_HOLE)
 memory = sum(m.mmap(fd, {16 * PAGE}).mincore())
 blocks = m.os.fstat(fd).st_blocks
+byte = m.os.pread(fd, 1, 0)[0]
 """,
-        read=lambda run: {word: int(run.names[word]) for word in ("data", "hole", "memory", "blocks")},
+        read=lambda run: {word: int(run.names[word]) for word in ("data", "hole", "memory", "blocks", "byte")},
         rule="A promised page takes a frame, and `st_blocks` counts it. All who ask for contents see a hole.",
         look="Play it, and stop before `lseek`: which of the 16 frames are uptodate?",
-        mistakes=("promise-is-zeroes", "promise-is-a-number"),
+        mistakes=("promise-is-zeroes", "promise-is-a-number", "promise-shows-old-bytes"),
     )
 
 
@@ -135,7 +137,8 @@ def added(counts: list[int], after: int, lines: int) -> list[int]:
 @ask(chapter=2, objective=1)
 def one_program(seed: Seed) -> Case:
     """The pages of a file after each call of a program that does all that this chapter is about."""
-    first, second, third = seed.some((2, 5, 1, 4, 3), 3)
+    first, second, third = pages = seed.some((2, 5, 1, 4, 3), 3)
+    cut = seed.among(max(pages), min(pages), sorted(pages)[1])
     return Case(
         asks="Eight pages, and all that you have seen. **How many pages does the file have in memory after each of the"
         " last seven lines?**",
@@ -147,7 +150,7 @@ m.os.pwrite(fd, b"data", {first * PAGE})
 m.os.pread(fd, {8 * PAGE}, 0)
 view[{second * PAGE}]
 m.os.posix_fallocate(fd, {third * PAGE}, {PAGE})
-m.os.ftruncate(fd, {max(first, second, third) * PAGE})
+m.os.ftruncate(fd, {cut * PAGE})
 """,
         read=pages_after,
         rule=EVERYBODY + " A cut takes the whole pages past it.",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from khosim.kernel.inode import i_size_write
+from khosim.kernel.locks import folio_lock
 from khosim.kernel.memory import do_fault, shmem_fault
-from khosim.kernel.page_alloc import alloc_pages
+from khosim.kernel.page_alloc import alloc_pages, folio_get
 from khosim.kernel.shmem import NO_VMA, Found, shmem_alloc_and_add_folio, shmem_get_folio_gfp
 from khosim.kernel.shmem_kho import ENOMEM, SGP_CACHE, SGP_FALLOC, SGP_NOALLOC, SGP_READ
 from khosim.kernel.userfaultfd import VM_FAULT_OOM
@@ -98,8 +99,25 @@ def promise_zeroed(m: MachineState, ino: int, index: int, sgp: int, vma: int = N
     return found
 
 
+def read_shows_a_promise(m: MachineState, ino: int, index: int, sgp: int, vma: int = NO_VMA) -> Path[Found]:
+    """Hand a reader the folio of a promised page as it is.
+
+    Kernel:   mm/shmem.c, shmem_get_folio_gfp(), without P26: the caller keeps the folio
+    Locks:    returns with the folio lock held
+    Left out: -
+    """
+    entry = page_cache.load(m, ino, index)
+    inside = index * m.page_size < m.inode.i_size[ino]
+    if sgp == SGP_READ and inside and entry >= 0 and not m.inode.kho[ino] and not m.page.flags[entry] & PG_uptodate:
+        folio_get(m, entry)
+        yield from folio_lock(m, entry)
+        return entry, 0, 0
+    found: Found = yield from posted_lookup(m, ino, index, sgp, vma)
+    return found
+
+
 def cut_leaves_the_tail(
-    _m: MachineState, _ino: int, _lstart: int, _lend: int, start: int, end: int
+    m: MachineState, ino: int, lstart: int, lend: int, start: int, end: int
 ) -> Path[tuple[int, int]]:
     """Leave the partly cut pages as they are.
 
@@ -107,7 +125,8 @@ def cut_leaves_the_tail(
     Locks:    folio lock
     Left out: -
     """
-    yield Step("edges", "The pages at the edges keep their bytes.")
+    first, last = lstart // m.page_size, lend // m.page_size
+    yield Step("edges", "Inode {ino} keeps all bytes of the pages {first} and {last}.", ino=ino, first=first, last=last)
     return start, end
 
 
@@ -150,14 +169,14 @@ def huge_or_nothing(m: MachineState, ino: int, index: int, order: int, sgp: int)
     return error
 
 
-def huge_when_filled(m: MachineState, ino: int, index: int, _order: int, sgp: int) -> Path[int]:
+def huge_when_filled(m: MachineState, ino: int, index: int, order: int, sgp: int) -> Path[int]:
     """Never begin with a huge page.
 
     Kernel:   mm/shmem.c, shmem_alloc_and_add_folio(), as if only khugepaged made huge pages
     Locks:    as the posted one
     Left out: -
     """
-    error: int = yield from posted_alloc(m, ino, index, 0, sgp)
+    error: int = yield from posted_alloc(m, ino, index, min(order, 0), sgp)
     return error
 
 
@@ -170,6 +189,8 @@ MISTAKES = (
     Mistake("promise-is-a-number", 2, "fallocate notes how much was promised, and takes no memory.",
             {"shmem_fallocate_pages": promise_without_frames}),
     Mistake("promise-is-zeroes", 2, "A promised page is a page of zeroes.", {"shmem_get_folio_gfp": promise_zeroed}),
+    Mistake("promise-shows-old-bytes", 2, "A read of a promised page shows what the frame's last owner left.",
+            {"shmem_get_folio_gfp": read_shows_a_promise}),
     Mistake("cut-leaves-the-tail", 2, "A cut within a page leaves the rest of the page.",
             {"shmem_undo_edges": cut_leaves_the_tail}),
     Mistake("cut-is-a-number", 2, "A cut changes the size, and the pages come back when the file grows.",
