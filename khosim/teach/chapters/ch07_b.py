@@ -1,0 +1,152 @@
+"""Chapter 07, further kexecs and damage: questions about bits that are inherited, and about what a boot notices."""
+
+from __future__ import annotations
+
+from khosim.teach.case import Case, Played
+from khosim.teach.question import ask
+from khosim.teach.seed import Seed
+
+OPEN = 'fd = m.os.memfd_create("guest", khosim.MFD_KHO)'
+
+
+def bits_set(run: Played) -> int:
+    """How often a bit was set after the first kexec."""
+    trace = run.history
+    later = (trace[t].step for t in range(trace.kexecs[0], trace.steps + 1))
+    return sum(step.name == "bit_set" for step in later if step)
+
+
+@ask(chapter=7, objective=4)
+def bits_after_the_first_kexec(seed: Seed) -> Case:
+    """How often taking back sets a bit."""
+    count = seed.among(1, 2, 3)
+    new = seed.among(0, 1, 2)
+    third = seed.among("", "m = m.kexec()\n")
+    touch = f"{OPEN}\nm.os.pread(fd, {64 * count}, 0)\n"
+    grow = f'm.os.pwrite(fd, b"+" * {64 * new}, {64 * count})\n' if new else ""
+    return Case(
+        asks=f"The first kernel writes {('one page', 'two pages', 'three pages')[count - 1]}. Two later kernels read"
+        " the file. **In how many steps is a PFN bit set after the first kexec?**",
+        program=f"""
+{OPEN}
+m.os.pwrite(fd, b"keep" * {16 * count}, 0)
+m = m.kexec()
+{touch}{grow}m = m.kexec()
+{third}{touch}""",
+        read=bits_set,
+        rule="A bit is set when a frame is new to the file. A page that is taken back has its bit from before.",
+        look="Play it, and look for the function `bitmap_set()`.",
+        mistakes=("restore-sets-the-bit",),
+    )
+
+
+@ask(chapter=7, objective=4, check=True)
+def alive_in_the_third_kernel(seed: Seed) -> Case:
+    """Which pages live through two kexecs."""
+    count = seed.among(3, 2, 4, 5)
+    touched = seed.among(1, 0) if count == 2 else seed.among(1, 0, 2)
+    words = tuple(f"page {n}" for n in range(count))
+    return Case(
+        asks=f"{count} pages are written. The second kernel reads page {touched} and no other. **Which pages does the"
+        " third kernel read as they were written?**",
+        program=f"""
+{OPEN}
+m.os.pwrite(fd, b"keep" * {16 * count}, 0)
+m = m.kexec()
+{OPEN}
+m.os.pread(fd, 4, {64 * touched})
+m = m.kexec()
+{OPEN}
+got = [m.os.pread(fd, 4, 64 * n) for n in range({count})]
+""",
+        read=lambda run: {word for word, got in zip(words, run.names["got"], strict=True) if got == b"keep"},
+        rule="A page lives by its bit. Touched or not, the bit is still set, in the bitmap that every kernel inherits.",
+        look="Compare the word at the bitmap's address in the three kernels.",
+        options=words,
+        mistakes=("bits-begin-anew",),
+        misread={"only what was used is kept": lambda _: {words[touched]}},
+    )
+
+
+REFUSED, SAME = "the handover is refused", "all is as before"
+OTHER, GONE = "the file reads otherwise", "there is no file `guest`"
+FLIPS = {
+    "m.words[0x600 >> 3] ^= 4": "the size in the KHO inode",
+    "m.words[0x600 >> 3] ^= 1": "the size in the KHO inode",
+    "m.words[0x608 >> 3] ^= 64": "block 0",
+    "m.words[0x610 >> 3] ^= 8": "block 1",
+    "m.words[0x500 >> 3] ^= 1 << 0x30": "the bit of a free frame",
+    "m.words[0x500 >> 3] ^= 1 << 0x14": "the bit of the bitmap's own frame",
+    "m.words[0x500 >> 3] ^= 1 << 0x1b": "the bit of page 0's frame",
+    "m.ram[0x300] ^= 1": "the first byte of the FDT",
+    "m.ram[0x300 + 0xd4] ^= 1": "the file's name in the FDT",
+    "m.ram[0x300 + 0x1f0] ^= 1": "a byte behind the end of the FDT",
+    "m.ram[0x6c0] ^= 1": "the page itself",
+}
+"""A flipped bit as a line of a program, and what it is in. Of the first file that a machine of 64 frames makes."""
+
+
+def outcome(run: Played) -> str:
+    """What a boot made of a flipped bit."""
+    m = run.names["m"]
+    if any("refused" in words for words in m.complaints):
+        return REFUSED
+    if "guest" not in run.names["known"]:
+        return GONE
+    return SAME if run.names["got"] == b"keep" else OTHER
+
+
+@ask(chapter=7, objective=5)
+def one_flipped_bit(seed: Seed) -> Case:
+    """What the next boot says to one flipped bit."""
+    flip = seed.among(*FLIPS)
+    return Case(
+        asks=f"One bit flips in {FLIPS[flip]}. **What becomes of it at the kexec?**",
+        program=f"""
+{OPEN}
+m.os.pwrite(fd, b"keep", 0)
+{flip}
+m = m.kexec()
+from khosim.state import handover
+known = [file.name for file in handover.files(m)]
+{OPEN}
+got = m.os.pread(fd, 64, 0)
+""",
+        read=outcome,
+        rule="A boot has no checksum. It sees what contradicts something else in the handover, and nothing more.",
+        look="Play it, and read what the second kernel says to the handover.",
+        options=(REFUSED, SAME, OTHER, GONE),
+    )
+
+
+DAMAGE = {
+    "m.words[(handover.find(m, name) >> 3) + 1] += 8": "block 0 now starts inside a frame",
+    "m.words[handover.find(m, name) >> 3] = 1 << 40": "its size is 1 TiB",
+    "m.words[(handover.find(m, name) >> 3) + 3] = 0x400": "block 2 now names frame 0x10, the FDT's",
+    "m.words[m.bitmap_phys >> 3] ^= 1 << (m.words[(handover.find(m, name) >> 3) + 1] >> 6)": "page 0 has lost its bit",
+}
+
+
+@ask(chapter=7, objective=5, check=True)
+def one_damaged_file(seed: Seed) -> Case:
+    """How many files cross if one of them is damaged."""
+    line = seed.among(*DAMAGE)
+    files = seed.among(("guest", "mail"), ("guest", "mail", "log"))
+    name = seed.among(*files)
+    makes = "\n".join(f'm.os.pwrite(m.os.memfd_create("{file}", khosim.MFD_KHO), b"keep", 0)' for file in files)
+    return Case(
+        asks=f"{len(files)} files are written. Then a stray write hits what crosses of `{name}`: {DAMAGE[line]}."
+        " **How many files does the second kernel know?**",
+        program=f"""
+from khosim.state import handover
+{makes}
+name = "{name}"
+{line}
+m = m.kexec()
+known = [file.name for file in handover.files(m)]
+""",
+        read=lambda run: len(run.names["known"]),
+        rule="The handover is believed as a whole, or not at all.",
+        look="Read the second kernel's complaint, and the step after it.",
+        mistakes=("damage-costs-one-file", "believes-unseen"),
+    )

@@ -1,0 +1,132 @@
+"""Chapter 07: the exercises."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import khosim
+from khosim.run.history import History
+from khosim.state import handover
+from khosim.state.blocks import load_block
+from khosim.teach.case import Case, Played
+from khosim.teach.seed import Seed
+from khosim.teach.task import by_hand, change, discuss, write_path
+
+OPEN = 'fd = m.os.memfd_create("guest", khosim.MFD_KHO)'
+FLIP = "m.words[m.bitmap_phys >> 3] ^= 1 << {}\nm = m.kexec()"
+
+
+@by_hand(
+    chapter=7,
+    objective=3,
+    hints=(
+        "Ask of each frame: does it have a bit? If not, who wrote to it last during the boot?",
+        "K is 0x4b, poison 0xaa, and an FDT begins with 0xd0. A frame that nobody wrote to reads as before.",
+    ),
+)
+def what_a_frame_reads(seed: Seed) -> Case:
+    """What is in a frame after a kexec."""
+    letter, kexecs = seed.among("k", "s", "t"), seed.among(1, 2)
+    lost, kept = 0x18 - 3, 0x1B
+    where = {"0x1": 1, "0x5": 5, "0x9": 9, "0xc": 12, f"{lost:#x}": lost, f"{kept:#x}": kept}
+    return Case(
+        asks=f"`guest` has its page in frame {kept:#x}, and `scrap` in frame {lost:#x}. The first kernel booted in"
+        " frames 0 to 3, and scratch is 4 to 0xb. **What is the first byte of each of these frames at the end?** Write"
+        " an A as 0x41.",
+        program=f"""
+m.os.pwrite(m.os.memfd_create("guest", khosim.MFD_KHO), b"{letter * 4}", 0)
+m.os.pwrite(m.os.memfd_create("scrap"), b"{letter * 4}", 0)
+"""
+        + "m = m.kexec()\n" * kexecs,
+        read=lambda run: {name: run.names["m"].ram[64 * pfn] for name, pfn in where.items()},
+        rule=lambda name: f"Frame {name} is the kernel's, or preserved, or free; a free one is filled with poison.",
+        look="Click the frame in the last step.",
+        misread={"a kexec clears memory": lambda _: dict.fromkeys(where, 0)},
+    )
+
+
+@change(
+    chapter=7,
+    objective=4,
+    hints=(
+        "The second kernel has to write a page that the first one never had.",
+        "`trace.why('bit', pfn=...)` of your own run says which kernel set a bit: `trace[cause.t].kernel`.",
+    ),
+)
+def bits_of_two_kernels(trace: History) -> Iterator[tuple[int, str]]:
+    """Record a run of three kernels with a file `guest` of two pages.
+
+    At the end the third kernel has read both pages. The bit of page 0 was set by the first kernel, that of page 1 by
+    the second. `exercise("bits-of-two-kernels", trace)` judges it.
+    """
+    end = trace.seek(trace.steps)
+    if len(trace.kexecs) != 2:
+        yield trace.steps, f"It has {len(trace.kexecs)} kexecs, not two."
+        return
+    if not any(file.name == "guest" for file in handover.files(end)):
+        yield trace.steps, "The third kernel knows no file `guest`."
+        return
+    for page in (0, 1):
+        if end.slots[page] < 0:
+            yield trace.steps, f"Page {page} is not in the page cache of the third kernel's first file."
+            return
+        steps = {t: trace[t].step for t in range(1, trace.steps + 1)}
+        bits = [t for t, s in steps.items() if s and s.name == "bit_set" and s.args["pfn"] == end.slots[page]]
+        if [trace[t].kernel for t in bits] != [page + 1]:
+            yield (bits or [0])[-1], f"The bit of page {page} was not set by kernel {page + 1}, and by no other."
+
+
+@write_path(
+    chapter=7,
+    objective=4,
+    hints=(
+        "In a new machine `m.fdt_phys` and `m.bitmap_phys` are 0. Set them, and `khosim.state.handover` helps.",
+        "Clear the bitmap's words. Then set the bit of each frame that something names, and let the posted path go on.",
+    ),
+    paths=("kho_populate",),
+    lines=(
+        "m = m.kexec()",
+        FLIP.format("0x1b  # page 0"),
+        FLIP.format("0x14  # the bitmap's own frame"),
+        FLIP.format("0x30  # nobody's"),
+    ),
+    most=3,
+    start=f"{OPEN}\nm.os.pwrite(fd, b'keep', 0)",
+)
+def bits_from_the_lists(run: Played) -> Iterator[str]:
+    """Everything that has a bit is named somewhere: in the FDT, or in a block.
+
+    So the bitmap can be made anew. Write a `kho_populate()` that trusts the lists, and makes the bits itself.
+    Each program flips bits of the bitmap before a kexec. After it the file must be there. The bits must be those of
+    what is named: no bit more, no bit less.
+    """
+    m = run.names["m"]
+    if m.boots == 1:
+        return
+    fd = m.os.memfd_create("guest", khosim.MFD_KHO)
+    if m.os.pread(fd, 4, 0) != b"keep":
+        yield "The file does not read as it was written: " + " ".join(m.complaints)
+        return
+    inode = handover.find(m, "guest")
+    named = {*handover.metadata(m), load_block(m, inode, 0) // m.page_size}
+    if more := {*handover.preserved(m)} - named:
+        yield f"Frame {min(more):#x} has a bit, and nothing names it."
+    if less := named - {*handover.preserved(m)}:
+        yield f"Frame {min(less):#x} has no bit."
+
+
+@discuss(
+    chapter=7,
+    objective=5,
+    hints=(
+        "A stray write while the first kernel runs, or damage in the gap itself: which would your checksum see?",
+        "P39: nothing is left to do at a kexec. What would there be to do now, and how long does it take for 1 TiB?",
+    ),
+)
+def where_to_put_a_checksum() -> None:
+    """The handover has no checksum, and neither has the patch's own data. Give it one, on paper.
+
+    What does it cover, who computes it, and when? What does it cost at each write, and at the kexec? Which damage of
+    *One flipped bit* would it find, and which would it seal? `exercise("where-to-put-a-checksum", "...")` takes your
+    text.
+    """
