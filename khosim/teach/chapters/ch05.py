@@ -109,7 +109,7 @@ def no_frame_is_free(seed: Seed) -> Case:
     held, other, hole = seed.among((0, 1, 2), *permutations(range(4), 3))
     at, tail = 64 * hole + seed.among(0, 7, 50), 64 * (hole + 1)
     return Case(
-        asks="Another file has taken every free frame. Two pages of ours are held, one is a hole. "
+        asks="Another file has taken every free frame. Three pages of ours are held, one is a hole. "
         "**Which of the last four calls fail?**",
         program=f"""
 from contextlib import suppress
