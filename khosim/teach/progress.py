@@ -18,7 +18,8 @@ __all__ = ["FILE", "Progress", "decoded", "encoded", "place"]
 FILE = "khosim-progress.json"
 FORMAT = 1
 _DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # base 32 without I, L, O and U, which are misread
-_MARK, _CHECK = 10, 10  # bits: of the list of questions, of the whole code
+_MARK, _CHECK = 10, 10  # bits: of the list of questions, of the whole code; two digits each
+_PRIME = 1021  # the largest below 2**10: one wrong digit changes a number by no multiple of it
 
 
 def place() -> Path:
@@ -84,15 +85,16 @@ def _checked(content: Any) -> tuple[dict[str, list[int]], dict[str, int]]:
     return right, {str(name): int(count) for name, count in content["tries"].items()}
 
 
-def _mark(text: str, bits: int) -> int:
-    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "little") >> (64 - bits)
+def _mark(names: list[str]) -> int:
+    """What tells the questions of one release from those of another."""
+    return int.from_bytes(blake2b(" ".join(names).encode(), digest_size=2).digest(), "little") >> (16 - _MARK)
 
 
 def encoded(done: set[str], names: list[str]) -> str:
     """One short code for what of `names`, in their order, is done: a bit each, and two marks that catch a slip."""
     bits = sum(1 << at for at, name in enumerate(names) if name in done)
-    body = bits << _MARK | _mark(" ".join(names), _MARK)
-    value = body << _CHECK | _mark(str(body), _CHECK)
+    body = bits << _MARK | _mark(names)
+    value = body << _CHECK | body % _PRIME
     length = -(-(len(names) + _MARK + _CHECK) // 5)
     digits = "".join(_DIGITS[value >> 5 * at & 31] for at in reversed(range(length)))
     return "-".join(digits[at : at + 5] for at in range(0, length, 5))
@@ -107,9 +109,9 @@ def decoded(code: str, names: list[str]) -> set[str]:
     for digit in plain:
         value = value << 5 | _DIGITS.index(digit)
     body, check = value >> _CHECK, value & (1 << _CHECK) - 1
-    if check != _mark(str(body), _CHECK):
+    if check != body % _PRIME:
         raise UsageError(f"{code!r} has a slip in it; copy it again")
     bits, mark = body >> _MARK, body & (1 << _MARK) - 1
-    if mark != _mark(" ".join(names), _MARK) or bits >> len(names):
+    if mark != _mark(names) or bits >> len(names):
         raise UsageError(f"{code!r} was made by another release of the book, with other questions")
     return {name for at, name in enumerate(names) if bits >> at & 1}

@@ -1,0 +1,111 @@
+"""Every question of the book, a thousand times over."""
+
+import pytest
+
+import khosim.teach
+from khosim.errors import UsageError
+from khosim.teach.answer import fitted, same
+from khosim.teach.question import NOTHING, QUESTIONS
+from khosim.teach.solutions import SOLUTIONS
+from khosim.teach.task import TASKS
+from khosim.variants.mistakes import MISTAKES
+
+SEEDS, FEWEST = 1000, 6
+ITEMS = [*QUESTIONS.values(), *TASKS.values()]
+
+
+def instances(question):
+    """The different instances of a question, each once."""
+    found = {}
+    for seed in range(SEEDS):
+        case = question.case(seed)
+        found.setdefault((case.asks, case.program), (seed, case))
+    return found.values()
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_a_thousand_seeds_can_be_answered_and_tell_each_belief_apart(name):
+    question, truths = QUESTIONS[name], []
+    cases = instances(question)
+    assert len(cases) >= FEWEST, "a retry should be another instance"
+    for seed, case in cases:
+        truth = question.truth(case)
+        assert truth is not None, seed
+        assert case.empty or not hasattr(truth, "__len__") or len(truth), seed
+        assert same(fitted(truth, truth, case.options), truth), seed
+        assert question.judge(seed, truth).right, seed
+        truths.append(truth)
+        believed = question.believed(case)
+        others = list(believed.values())
+        for at, (belief, answer) in enumerate(believed.items()):
+            assert not same(answer, truth), (seed, belief)
+            assert not any(same(answer, other) for other in others[:at]), (seed, belief)
+    assert any(not same(truth, truths[0]) for truth in truths), "one answer fits every seed"
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_a_wrong_answer_is_told_the_belief_behind_it(name):
+    question = QUESTIONS[name]
+    case = question.case(0)
+    truth = question.truth(case)
+    for belief, answer in question.believed(case).items():
+        try:
+            fitted(answer, truth, case.options)
+        except UsageError:
+            continue  # a kernel that never comes so far, or answers in another form
+        assert answer is not NOTHING
+        verdict = question.judge(0, answer, hint=2)
+        assert verdict.belief == belief
+        assert case.look in verdict.words
+        assert "Rule: " in verdict.words
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_the_same_seed_gives_the_same_answer(name):
+    question = QUESTIONS[name]
+    case = question.case(7)
+    assert case.read(question.play(case)) == question.truth(question.case(7))
+
+
+@pytest.mark.parametrize("item", ITEMS, ids=lambda item: item.name)
+def test_has_what_a_reader_needs(item):
+    assert item.objective > 0
+    if item.grade:
+        assert len(item.hints) == 2
+        assert all(hint.strip() for hint in item.hints)
+    text = item.asks if item.name in TASKS else item.case(0).asks
+    assert text.strip()
+
+
+@pytest.mark.parametrize("task", TASKS.values(), ids=lambda task: task.name)
+def test_an_exercise_has_a_solution_that_passes(task):
+    found = SOLUTIONS[task.name]
+    if task.grade == 2:
+        answer = recorded(found)
+    elif task.grade == 3:
+        answer = found
+    else:
+        assert 60 <= len(found.split()) <= 220
+        answer = "These are the thoughts of somebody who has read the chapter."
+    assert task.judge(answer).right
+
+
+def recorded(program):
+    m = khosim.boot()
+    with m.record("a solution") as trace:
+        program(m)
+    return trace
+
+
+@pytest.mark.parametrize("task", [t for t in TASKS.values() if t.grade == 2], ids=lambda task: task.name)
+def test_a_run_in_which_nothing_happens_is_no_answer(task):
+    assert not task.judge(recorded(lambda m: m.os.memfd_create("nothing"))).right
+
+
+def test_every_solution_is_of_an_exercise():
+    assert set(SOLUTIONS) == set(TASKS)
+
+
+def test_every_planted_mistake_that_a_question_names_is_there():
+    named = {name for question in QUESTIONS.values() for name in question.case(0).mistakes}
+    assert named <= set(MISTAKES)

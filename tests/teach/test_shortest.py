@@ -1,0 +1,36 @@
+from khosim.errors import KernelPanic
+from khosim.teach.shortest import shortest
+from tests.teach.desk import OPEN
+
+LINES = ("m.os.pwrite(fd, b'A', 0)", "m.os.ftruncate(fd, 64)", "m.os.pread(99, 1, 0)")
+
+
+def test_shorter_programs_come_first():
+    seen = []
+
+    def holds(run):
+        seen.append(run)
+        if run.names["m"].os.fstat(3).st_size == 64:
+            yield "It has 64 bytes."
+
+    found, tried = shortest(OPEN, LINES, 3, holds, {})
+    assert found.program == f"{OPEN}\n{LINES[1]}"
+    assert found.sentence == "It has 64 bytes."
+    assert found.run.history.steps > 0
+    assert tried == len(seen) - 1 + 0 or tried == 3
+
+
+def test_a_program_that_ended_early_is_not_made_longer():
+    found, tried = shortest(OPEN, LINES, 2, lambda _: iter(()), {})
+    assert found is None
+    assert tried == 1 + 3 + 2 * 3
+
+
+def test_a_kernel_that_dies_is_a_counterexample():
+    def dies(m, ino, size):
+        raise KernelPanic("Oops")
+        yield
+
+    found, _ = shortest(OPEN, LINES, 2, lambda _: iter(()), {"i_size_write": dies})
+    assert found.sentence == "The kernel dies: KernelPanic: Oops"
+    assert found.run.history.failure is not None

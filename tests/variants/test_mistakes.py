@@ -1,0 +1,33 @@
+import inspect
+
+import pytest
+
+import khosim
+from khosim.errors import KernelFailure, UsageError
+from khosim.steps import PATHS
+from khosim.variants.mistakes import MISTAKES
+
+mistakes = pytest.mark.parametrize("mistake", MISTAKES.values(), ids=lambda mistake: mistake.name)
+
+
+@mistakes
+def test_is_a_belief_and_whole_kernel_paths(mistake):
+    assert mistake.belief.endswith(".")
+    assert len(mistake.belief.split()) <= 25
+    assert mistake.paths
+    for name, function in mistake.paths.items():
+        assert name in PATHS
+        assert inspect.isgeneratorfunction(function)
+        assert function is not PATHS[name]
+        posted = [*inspect.signature(PATHS[name]).parameters]
+        assert [*inspect.signature(function).parameters] == posted
+        assert "Kernel:" in function.__doc__
+
+
+@mistakes
+def test_boots(mistake):
+    """Not a broken kernel, a mistaken one: at least it comes up."""
+    try:
+        assert khosim.boot(variants=mistake.paths).boots == 1
+    except (KernelFailure, UsageError) as error:
+        pytest.fail(f"{mistake.name} cannot boot: {error}")
