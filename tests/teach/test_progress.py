@@ -1,5 +1,4 @@
 import json
-import os
 
 import pytest
 from hypothesis import given
@@ -71,7 +70,7 @@ def test_a_file_that_cannot_be_read_is_left_alone(tmp_path):
     path.mkdir()
     assert "cannot be read" in Progress(path).notice
     assert path.is_dir()
-    assert os.listdir(tmp_path) == [FILE]
+    assert [*tmp_path.iterdir()] == [path]
 
 
 @given(st.sets(st.sampled_from(NAMES)))

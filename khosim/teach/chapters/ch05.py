@@ -95,10 +95,9 @@ def who_is_dirty(seed: Seed) -> Case:
     )  # fmt: skip
 
 
-def failing(run: Played) -> set[str]:
+def failing(run: Played, words: tuple[str, ...]) -> set[str]:
     """The calls of the last kernel that fail, in the question's words."""
     calls = run.history.calls[-4:]
-    words = ("read a held page", "write a held page", "read the hole", "write the hole")
     results = [call.result[-1] if isinstance(call.result, tuple) else call.result for call in calls]
     return {word for word, result in zip(words, results, strict=True) if isinstance(result, int) and result < 0}
 
@@ -108,6 +107,8 @@ def no_frame_is_free(seed: Seed) -> Case:
     """P16: the helper's error is the answer."""
     held, other, hole = seed.among((0, 1, 2), *permutations(range(4), 3))
     at, tail = 64 * hole + seed.among(0, 7, 50), 64 * (hole + 1)
+    last, to = seed.among(("write the hole", at), ("write behind the end", 4 * 64))
+    words = ("read a held page", "write a held page", "read the hole", last)
     return Case(
         asks="Another file has taken every free frame. Three pages of ours are held, one is a hole. "
         "**Which of the last four calls fail?**",
@@ -122,15 +123,14 @@ m.os.pwrite(m.os.memfd_create("other"), bytes(64 * m.nr_free), 0)
 with suppress(OSError): m.os.pread(fd, 1, {64 * held})
 with suppress(OSError): m.os.pwrite(fd, b"!", {64 * other})
 with suppress(OSError): m.os.pread(fd, 1, {at})
-with suppress(OSError): m.os.pwrite(fd, b"!", {at})
+with suppress(OSError): m.os.pwrite(fd, b"!", {to})
 """,
-        read=failing,
-        options=("read a held page", "write a held page", "read the hole", "write the hole"),
+        read=lambda run: failing(run, words),
+        options=words,
         rule="Who takes a frame back asks no allocator. Who reads a hole gets no frame at all.",
         look="Play it, and count the calls in which `alloc_pages()` is on the stack.",
         mistakes=("write-elsewhere", "copy-home", "fill-every-hole"),
-        misread={"without a free frame nothing can be brought in": lambda _: {
-            "read a held page", "write a held page", "read the hole", "write the hole"}},
+        misread={"without a free frame nothing can be brought in": lambda _: {*words}},
         shape={"frames": 32},
     )  # fmt: skip
 

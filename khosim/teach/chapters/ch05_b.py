@@ -46,11 +46,12 @@ got = m.os.pread(fd, 6, {place - 2})
 @ask(chapter=5, objective=3, check=True)
 def pages_at_once(seed: Seed) -> Case:
     """P16: pages = 1."""
-    first, second = seed.among((0, 5), *permutations(range(8), 2))
+    read = seed.among((0, 5), (1, 6), (3, 7), (2, 4, 6), (0, 1, 7), (3, 4, 5))
+    reads = "\n".join(f"m.os.pread(fd, 1, {64 * page})" for page in read)
     return Case(
         asks="This machine makes huge pages of eight pages wherever it may. One byte of an ordinary file is written."
-        " A KHO file has twelve held pages, and two of its first eight are read. **How many pages of each are in the"
-        " page cache?**",
+        f" A KHO file has twelve held pages, and {len(read)} of its first eight are read."
+        " **How many pages of each are in the page cache?**",
         program=f"""
 {OPEN}
 m.os.pwrite(fd, bytes(12 * 64), 0)
@@ -58,8 +59,7 @@ m = m.kexec()
 m.huge(True)
 {OPEN}
 plain = m.os.memfd_create("plain")
-m.os.pread(fd, 1, {64 * first})
-m.os.pread(fd, 1, {64 * second})
+{reads}
 m.os.pwrite(plain, b"!", {64 * seed.among(0, 3, 7)})
 """,
         read=lambda run: {"KHO": run.names["m"].inode.nrpages[0], "ordinary": run.names["m"].inode.nrpages[1]},
@@ -68,7 +68,7 @@ m.os.pwrite(plain, b"!", {64 * seed.among(0, 3, 7)})
         mistakes=("brings-the-file",),
         misread={
             "both files get huge pages": lambda _: {"KHO": 8, "ordinary": 8},
-            "no file gets a huge page": lambda _: {"KHO": 2, "ordinary": 1},
+            "no file gets a huge page": lambda _: {"KHO": len(read), "ordinary": 1},
         },
     )
 

@@ -125,17 +125,20 @@ DAMAGE = {
     "m.words[(handover.find(m, name) >> 3) + 3] = 0x400": "block 2 now names frame 0x10, the FDT's",
     "m.words[m.bitmap_phys >> 3] ^= 1 << (m.words[(handover.find(m, name) >> 3) + 1] >> 6)": "page 0 has lost its bit",
 }
+HARMLESS = {
+    "m.arrays['phys'][m.words[(handover.find(m, name) >> 3) + 1] // m.page_size][0] ^= 1": "a byte of its page",
+}
 
 
 @ask(chapter=7, objective=5, check=True)
 def one_damaged_file(seed: Seed) -> Case:
     """How many files cross if one of them is damaged."""
-    line = seed.among(*DAMAGE)
+    line, what = seed.among(*DAMAGE.items(), *HARMLESS.items())
     files = seed.among(("guest", "mail"), ("guest", "mail", "log"))
     name = seed.among(*files)
     makes = "\n".join(f'm.os.pwrite(m.os.memfd_create("{file}", khosim.MFD_KHO), b"keep", 0)' for file in files)
     return Case(
-        asks=f"{len(files)} files are written. Then a stray write hits what crosses of `{name}`: {DAMAGE[line]}."
+        asks=f"{len(files)} files are written. Then a stray write hits what crosses of `{name}`: {what}."
         " **How many files does the second kernel know?**",
         program=f"""
 from khosim.state import handover
@@ -148,5 +151,5 @@ known = [file.name for file in handover.files(m)]
         read=lambda run: len(run.names["known"]),
         rule="The handover is believed as a whole, or not at all.",
         look="Read the second kernel's complaint, and the step after it.",
-        mistakes=("damage-costs-one-file", "believes-unseen"),
+        mistakes=("damage-costs-one-file", "believes-unseen") if line in DAMAGE else (),
     )

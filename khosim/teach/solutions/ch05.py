@@ -10,22 +10,25 @@ from khosim.kernel.page_alloc import folio_put
 from khosim.kernel.shmem import shmem_get_folio
 from khosim.kernel.shmem_file import Read, shmem_file_read_iter
 from khosim.kernel.shmem_kho import SGP_READ
+from khosim.run.history import History
 from khosim.state.machine import MachineState
 from khosim.steps import PATHS, Path
 
 __all__ = ["SOLUTIONS"]
 
 
-def load_beside_a_cached_page(m: Any) -> Any:
-    """A read puts the neighbour into the page cache, where fault-around finds it."""
+def load_beside_a_cached_page(_machine: Any) -> History:
+    """A read puts the neighbour into the page cache, where the fault-around of a machine of its own finds it."""
+    m = khosim.boot(fault_around=4)
     fd = m.os.memfd_create("guest", khosim.MFD_KHO)
     m.os.pwrite(fd, bytes(4 * 64), 0)
-    m = m.kexec()
-    fd = m.os.memfd_create("guest", khosim.MFD_KHO)
-    m.os.pread(fd, 1, 0)
-    view = m.mmap(fd, 4 * 64)
-    view[64]
-    return m
+    with m.record("one load maps two") as trace:
+        m = m.kexec()
+        fd = m.os.memfd_create("guest", khosim.MFD_KHO)
+        m.os.pread(fd, 1, 0)
+        view = m.mmap(fd, 4 * 64)
+        view[64]
+    return trace
 
 
 def read_one_ahead(m: MachineState, ino: int, pos: int, count: int) -> Path[Read]:
