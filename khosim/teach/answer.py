@@ -7,7 +7,7 @@ from typing import Any
 
 from khosim.errors import UsageError
 
-__all__ = ["fitted", "form", "same", "template", "wrong_entry"]
+__all__ = ["fitted", "form", "same", "wrong_entry"]
 
 WHOLE = "your answer"
 """The entry of an answer that has no parts."""
@@ -38,17 +38,10 @@ def _part(values: list[Any], words: str) -> str:
     return "a number, or None" if type(None) in kinds else "a number"
 
 
-def template(truth: Any) -> str:
-    """What a field for the answer begins with: its form with gaps."""
-    if isinstance(truth, list):
-        return f"[{', '.join(['...'] * len(truth))}]"
-    if isinstance(truth, Mapping):
-        return "{" + ", ".join(f"{entry!r}: ..." for entry in truth) + "}"
-    return ""
-
-
 def fitted(answer: Any, truth: Any, options: tuple[str, ...] = ()) -> Any:
     """The answer in the form of the truth. Raises `UsageError` that says which form, for another one."""
+    if answer is ... or ... in _parts(answer):
+        raise UsageError(f"fill in each entry with {form(truth, options)}; this did not count as an answer")
     if isinstance(truth, list) and isinstance(answer, tuple):
         answer = list(answer)
     if isinstance(truth, set | frozenset) and isinstance(answer, list | tuple | set | frozenset):
@@ -61,8 +54,6 @@ def fitted(answer: Any, truth: Any, options: tuple[str, ...] = ()) -> Any:
     if not fits:
         raise UsageError(f"write {form(truth, options)}, not {answer!r}; this did not count as an answer")
     for value in _parts(answer):
-        if value is ...:
-            raise UsageError("an entry of the answer is still ...; fill in each one")
         if isinstance(value, str) and options and value not in options:
             raise UsageError(f"{value!r} is not a choice here; write {form(truth, options)}")
     return answer

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from html import escape
 from typing import Any
 
@@ -10,13 +9,14 @@ import ipywidgets as w
 
 from khosim.errors import UsageError
 from khosim.show import stepper
-from khosim.teach.answer import template
 from khosim.teach.card import Card
+from khosim.teach.inputs import Inputs
 from khosim.teach.question import Question
 
 __all__ = ["Fields", "shown"]
 
 WIDE = "36rem"  # as wide as a line of the text above it
+FRAME = "border-left: 3px solid var(--jp-brand-color1); padding-left: 1em"
 
 
 class Fields(w.VBox):  # type: ignore[misc]  # ipywidgets ships no types
@@ -41,20 +41,13 @@ class Fields(w.VBox):  # type: ignore[misc]  # ipywidgets ships no types
         return f"Fields({self.card.item.name!r}, seed {self.card.seed})"
 
     def _show(self) -> None:
-        self.words.value = self.card.html()
+        self.words.value = f'<div class="jp-RenderedHTMLCommon" style="{FRAME}">{self.card.html()}</div>'
 
     def _input(self) -> Any:
         item, card = self.card.item, self.card
         if not isinstance(item, Question):
-            return w.Textarea(description="Thoughts", layout=w.Layout(width=WIDE))
-        truth = item.truth(item.case(card.seed))
-        if isinstance(truth, set | frozenset):
-            return w.SelectMultiple(options=card.options, rows=len(card.options), description="Choose")
-        if isinstance(truth, bool):
-            return w.ToggleButtons(options=["True", "False"], value=None, description="Choose")
-        if isinstance(truth, str) and card.options:
-            return w.ToggleButtons(options=card.options, value=None, description="Choose")
-        return w.Text(value=template(truth), description="Answer", layout=w.Layout(width=WIDE))
+            return w.Textarea(description="Thoughts", rows=4, layout=w.Layout(width=WIDE))
+        return Inputs(item.truth(item.case(card.seed)), card.options)
 
     def _below(self) -> list[Any]:
         thinking, question = self.card.item.grade == THINK, isinstance(self.card.item, Question)
@@ -67,7 +60,7 @@ class Fields(w.VBox):  # type: ignore[misc]  # ipywidgets ships no types
 
     def _check(self, _button: Any) -> None:
         try:
-            self.card.answer(self._answer(), self.hint)
+            self.card.answer(self.input.read() if isinstance(self.input, Inputs) else self.input.value, self.hint)
         except UsageError as error:
             self._say(str(error))
             return
@@ -75,17 +68,6 @@ class Fields(w.VBox):  # type: ignore[misc]  # ipywidgets ships no types
         if verdict is not None:
             self._say("\n".join(filter(None, [verdict.words, self.card.notice])))
             self.hint = 1 if verdict.right else 2
-
-    def _answer(self) -> Any:
-        value = self.input.value
-        if self.card.item.grade == THINK or (isinstance(self.input, w.ToggleButtons) and self.card.options):
-            return value if value is not None else ...
-        if isinstance(value, tuple):
-            return set(value)
-        try:
-            return ast.literal_eval(value or "...")
-        except (ValueError, SyntaxError):
-            raise UsageError(f"write {self.card.truth_form}; {value!r} cannot be read") from None
 
     def _again(self, _button: Any) -> None:
         """Take the next instance, with an empty field."""

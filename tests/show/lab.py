@@ -75,9 +75,12 @@ class Notebook:
         self.page.evaluate(run, f"JupyterLab {theme}")
 
     def figures(self, kind="application/vnd.jupyter.widget-view+json"):
-        """The cells with a figure below them: with a stepper, or with something of another kind."""
-        cells = enumerate(self.cells())
-        return [n for n, cell in cells if any(kind in out.get("data", ()) for out in cell.get("outputs", ()))]
+        """The cells with a figure below them: with a stepper, or with something of another kind; no question's card."""
+
+        def shows(out):
+            return kind in out.get("data", ()) and "digest" in "".join(out["data"].get("text/plain", ""))
+
+        return [n for n, cell in enumerate(self.cells()) if any(map(shows, cell.get("outputs", ())))]
 
     def said(self, n):
         """The text that cell `n` printed."""

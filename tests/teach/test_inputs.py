@@ -1,0 +1,49 @@
+import ipywidgets as w
+import pytest
+
+from khosim.errors import UsageError
+from khosim.teach.answer import fitted
+from khosim.teach.inputs import Inputs
+
+WORDS = ("cache", "block", "bit")
+
+
+@pytest.mark.parametrize(
+    ("truth", "options", "typed", "answer"),
+    [
+        (7, (), {None: "0x10"}, 16),
+        (b"ab", (), {None: "b'xy'"}, b"xy"),
+        (True, (), {None: "False"}, False),
+        ("bit", WORDS, {None: "cache"}, "cache"),
+        ({"bit"}, WORDS, {"block": True, "bit": True}, {"block", "bit"}),
+        (frozenset({"bit"}), WORDS, {}, set()),
+        ([1, 2], (), {0: "3", 1: "4"}, [3, 4]),
+        ([1, 2], (), {0: "3"}, [3, ...]),
+        ({"a": True, "b": False}, (), {"a": "False", "b": "True"}, {"a": False, "b": True}),
+        ({"a": "bit"}, WORDS, {"a": "cache"}, {"a": "cache"}),
+        ({"a": None, "b": [1]}, (), {"a": "None", "b": "[1, 2]"}, {"a": None, "b": [1, 2]}),
+    ],
+)
+def test_what_is_typed_or_picked_is_the_answer(truth, options, typed, answer):
+    inputs = Inputs(truth, options)
+    for entry, value in typed.items():
+        inputs.entries[entry].value = value
+    assert inputs.read() == answer
+    if ... not in (answer if isinstance(answer, list) else ()):
+        assert fitted(inputs.read(), truth, options) == answer
+
+
+@pytest.mark.parametrize("typed", ["x", "(", "1 +", "open('f')"])
+def test_what_is_no_value_is_refused_in_words(typed):
+    inputs = Inputs(3, ())
+    inputs.entries[None].value = typed
+    with pytest.raises(UsageError, match="is no number"):
+        inputs.read()
+
+
+def test_two_truths_of_one_form_have_the_same_inputs():
+    def sent(truth):
+        return [field.get_state()["description"] for field in Inputs(truth, ()).entries.values()]
+
+    assert sent([1, 2]) == sent([8, 9])
+    assert all(isinstance(field, w.Text) and not field.value for field in Inputs([1, 2], ()).entries.values())
