@@ -1,0 +1,150 @@
+"""Chapter 03, the exercises: paper, a lost page, a path of the kernel, a thought."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from khosim.errors import KernelFailure
+from khosim.run.history import History
+from khosim.teach.case import Case, Played
+from khosim.teach.chapters.ch03 import FOUR, OPEN, found_by_next, kho_words
+from khosim.teach.seed import Seed
+from khosim.teach.task import by_hand, change, discuss, write_path
+
+__all__: list[str] = []
+
+
+def written_down(run: Played) -> dict[str, int]:
+    """The KHO inode at the end, and what the bitmap's first word gained since the file was made."""
+    s, before = run.history.seek(run.history.steps), run.history.seek(run.history.calls[0].last)
+    size, *blocks = kho_words(s)
+    bitmap = s.bitmap_phys // 8
+    return (
+        {"size": size}
+        | {f"block {n}": start for n, start in enumerate(blocks)}
+        | {"bits": s.words[bitmap] - before.words[bitmap]}
+    )
+
+
+@by_hand(
+    chapter=3, objective=2,
+    hints=(
+        "A block is the frame's number times 64, and stands at the index of its page.",
+        "A frame's bit is worth 2 to the power of the frame's number. Two pages, two bits: add them.",
+    ),
+)  # fmt: skip
+def handover_by_hand(seed: Seed) -> Case:
+    """The KHO inode and the bits, as numbers."""
+    one, two = seed.among((3, 1), (2, 0), (2, 1), (3, 0), (3, 2), (1, 0))
+    more = seed.among(10, 30, 64 - 5)
+
+    return Case(
+        asks="Take paper, and play these calls. Frame 0x16 is given out first, then 0x17. **Which numbers does the KHO"
+        " inode hold at the end, and by how much has the bitmap's word grown since the file was made?**",
+        program=f"""
+{OPEN}
+m.os.pwrite(fd, b"A", {64 * one})
+m.os.pwrite(fd, b"B", {64 * two})
+m.os.pwrite(fd, b"again", {64 * one + more})
+""",
+        read=written_down,
+        rule=lambda entry: {
+            "size": "A write past the end stores where it ended.",
+            "bits": "Each frame of a page has one bit, at the frame's number.",
+        }.get(entry, "A block is for the page of its index, and holds a physical address or zero."),
+        look="Print the five words of the KHO inode, and the word at `m.bitmap_phys // 8`.",
+        mistakes=("block-holds-pfn", "blocks-in-order"),
+        misread={},
+        shape=FOUR,
+    )
+
+
+@change(
+    chapter=3, objective=4,
+    hints=(
+        "Some calls make a file longer without a word to the KHO inode. A write inside such a file makes a page.",
+        "Who knows how long the file was can say so again, in the second kernel, with `ftruncate`.",
+    ),
+)  # fmt: skip
+def out_of_reach(trace: History) -> Iterator[tuple[int, str]]:
+    """Record a run across one kexec, in which a page of `guest` gets lost and is found again.
+
+    When the second kernel has opened `guest`, one of its blocks names a page that lies past the end of the file.
+    From then on nothing is written. The last call is a `pread` that returns `b"found"`, out of that very page.
+    """
+    if len(trace.kexecs) != 1:
+        yield trace.steps, f"It has {len(trace.kexecs)} kexecs."
+        return
+    second = [call for call in trace.calls if call.first > trace.kexecs[0]]
+    opened = next((call.last for call in second if call.name == "memfd_create"), None)
+    if opened is None:
+        yield trace.steps, "The second kernel opens no file."
+        return
+    size, *blocks = kho_words(trace.seek(opened))
+    past = [index for index, start in enumerate(blocks) if start and index * trace.seek(opened).page_size >= size]
+    if not past:
+        yield opened, f"The file is opened with {size} bytes, and no block names a page past that."
+    if writes := [call for call in second if call.name in ("pwrite", "write", "access")]:
+        yield writes[0].first, "The second kernel writes."
+    name, result = second[-1].name, second[-1].result
+    if name != "pread" or result[0] != b"found":
+        yield trace.steps, "The last call is no `pread` that returns `b'found'`."
+    elif second[-1].args[2] // trace.seek(opened).page_size not in past:
+        yield second[-1].last, "What was read is not from a page that was past the end."
+
+
+def write_and_stop(run: Played) -> Iterator[str]:
+    """One more write of two bytes to page 1, stopped by a kexec after each of its steps."""
+    m = run.names["m"]
+    with m.record("one more write") as trace:
+        m.os.pwrite(run.names["fd"], b"hi", 64)
+    for moment in trace:
+        found = found_by_next(moment.snapshot, 64, 64)
+        if set(found) - set(b"\0hiA"):
+            yield (
+                f"Then `pwrite(fd, b'hi', 64)` is stopped by a kexec, after step {moment.t}: {moment.sentence}"
+                f" The next kernel reads {found[:4].hex(' ').upper()} in page 1."
+            )
+    if found and not found.startswith(b"hi"):
+        yield "Then `pwrite(fd, b'hi', 64)` returns, a kexec comes, and the next kernel does not read `hi`."
+
+
+@write_path(
+    chapter=3, objective=5,
+    hints=(
+        "Which bytes are in the frame when the block is stored? Who could make them harmless before that?",
+        "`PATHS['shmem_alloc_folio']` gives a frame, `khosim.state.phys.fill` fills one. Yield a `Step` after that.",
+    ),
+    paths=("shmem_alloc_folio", "shmem_alloc_kho_folio", "shmem_write_end"),
+    start=OPEN, lines=("m.os.ftruncate(fd, 192)", "m.os.pwrite(fd, b'A', 128)", "m.os.pwrite(fd, b'AA', 64)",
+                       f"m = m.kexec(); {OPEN}"), most=2,
+)  # fmt: skip
+def no_block_before_its_bytes(run: Played) -> Iterator[str]:
+    """A kexec may come between any two steps, and the next kernel must not read a byte that nobody wrote.
+
+    Write `shmem_alloc_folio()` so that this holds. After each program that is tried, two more bytes are written to
+    page 1, and that write is stopped by a kexec after each of its steps. Page 1 may then be a hole, or zeroes, or hold
+    what was written. You may also replace `shmem_alloc_kho_folio()` or `shmem_write_end()`: give a dict.
+    """
+    if run.error is not None:
+        yield f"The program ends early: {run.error}."
+        return
+    try:
+        yield from write_and_stop(run)
+    except (OSError, KernelFailure) as error:
+        yield f"Then `pwrite(fd, b'hi', 64)`, or a read after a kexec, fails: {error}."
+
+
+@discuss(
+    chapter=3, objective=5,
+    hints=(
+        "What must be done at the kexec in each case, and how long does it take if the file has a TiB?",
+        "Who can change the file while the lists are being written? And what must every write pay?",
+    ),
+)  # fmt: skip
+def when_to_write_it_down() -> None:
+    """The patch keeps its lists up to date on every allocation. One could also write them once, at the end.
+
+    That takes a walk over the page cache, shortly before the kexec. What does each way cost, when, and whom? What must
+    be stopped, and for how long? Which would you choose?
+    """
