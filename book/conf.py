@@ -18,7 +18,7 @@ from sphinx.highlighting import PygmentsBridge  # noqa: E402
 from sphinx.util import logging  # noqa: E402
 
 from book.press.card import Card  # noqa: E402
-from book.press.chapters import press  # noqa: E402
+from book.press.chapters import KEPT, press  # noqa: E402
 from book.press.embed import loader  # noqa: E402
 from book.press.generate import appendices, names, numbers  # noqa: E402
 from book.press.links import References, StepLinks  # noqa: E402
@@ -28,7 +28,6 @@ from book.press.tokens import QuietHtml, theme  # noqa: E402
 
 GENERATED = BOOK / "generated"
 CHAPTERS = BOOK / "notebooks"  # made here: Sphinx reads one folder, and the chapters live in another
-CACHE = BOOK / "_build" / "kept"
 STEPPER = ROOT / "khosim" / "show" / "static"
 
 log = logging.getLogger(__name__)
@@ -70,12 +69,12 @@ def make_pages(_app: Sphinx, _config: Config) -> None:
     for folder in (CHAPTERS, GENERATED):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
-    chapters = press((ROOT / "notebooks").glob("*.md"), CACHE)
+    chapters = press((ROOT / "notebooks").glob("*.md"), KEPT)
     for chapter in chapters:
         (CHAPTERS / f"{chapter.name}.ipynb").write_text(chapter.text)
         for line in chapter.wrong:
             log.warning(line)
-    for name, (text, wrong) in appendices(chapters, CACHE).items():
+    for name, (text, wrong) in appendices(chapters, KEPT).items():
         (GENERATED / f"{name}.md").write_text(text)
         for line in wrong:
             log.warning("%s: %s", name, line)

@@ -18,9 +18,10 @@ from book.press.embed import PressError, bind, differences, documents
 from book.press.model import BUG, elements
 from tools.chapters import execute
 
-__all__ = ["Chapter", "kept", "press"]
+__all__ = ["KEPT", "Chapter", "kept", "press"]
 
 ROOT = Path(__file__).parents[2]
+KEPT = ROOT / "book" / "_build" / "kept"
 AT_ONCE = 2
 WHAT_RUNS = ("khosim/**/*.py", "tests/traces/*.gz", "tools/chapters.py")
 

@@ -11,6 +11,7 @@ import yaml
 from book.press.agreement import agreement
 from book.press.appendices import Taught, catalogue, code, coverage
 from book.press.chapters import Chapter
+from book.press.kills import kills, outcomes
 from book.press.model import bug_tests, defined, functions
 from book.press.names import Names
 from khosim.variants.registry import REPAIRS
@@ -51,6 +52,7 @@ def appendices(chapters: Iterable[Chapter], cache: Path) -> dict[str, tuple[str,
             tests=bug_tests(ROOT / "tests" / "kernel"), repairs=repairs(),
         ),
         "code": code(model, taught),
+        "kills": kills(outcomes((ROOT / "notebooks").glob("*.md"), cache), taught),
         "agreement": agreement(sorted(TRACES.glob("*.jsonl.gz")), cache),
     }  # fmt: skip
 

@@ -22,7 +22,7 @@ def test_builds_without_a_warning(book):
 
 def test_every_chapter_and_every_appendix_is_a_page(pages):
     assert {f"notebooks/{name}.html" for name in CHAPTERS} <= set(pages)
-    assert {"index.html", "search.html", "generated/agreement.html"} <= set(pages)
+    assert {"index.html", "search.html", "generated/agreement.html", "generated/kills.html"} <= set(pages)
 
 
 def test_no_page_has_a_fault(book):
