@@ -47,8 +47,8 @@ def block_is_empty(seed: Seed) -> Case:
     cut = seed.among("m.os.ftruncate(fd, {})", f"m.os.fallocate(fd, {PUNCH}, {{}}, 64)",
                      "m.mmap(fd, 192).madvise(khosim.MADV_REMOVE, {}, 64)")  # fmt: skip
     return Case(
-        asks=f"Page {page} is cut out of a file. One step {what} {page}. **What is true of the page's frame then?** "
-        "It is cached, or named by the block, it is dirty, or locked, its bit is set, or its bytes are kept.",
+        asks=f"Page {page} is cut out of a file. One step {what} {page}. **What is true of the page's frame right "
+        "after it?** Is it in the page cache, named by the block, dirty, locked? Are its bit and its bytes as before?",
         program=f"{written(3)}{cut.format(64 * page)}\n",
         read=lambda run: frame_at(run, cell, page),
         options=("cached", "named", "bit set", "bytes kept", "dirty", "locked"),
@@ -112,7 +112,7 @@ def who_is_asked(seed: Seed) -> Case:
     lines += [f"m.os.ftruncate({name}, 0)" for name in "abcd"]
     return Case(
         asks="Four files of one page are cut to nothing. The flag of two of them is changed first. "
-        "**For which files does the callback take a step of its own?**",
+        "**For which files does the callback do more than return at once?**",
         program="\n".join([*lines, ""]),
         read=lambda run: {name for name, call in zip("abcd", run.history.calls[-4:], strict=True)
                           if any(step.name in ("invalidate", "block_empty")

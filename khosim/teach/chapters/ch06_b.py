@@ -8,7 +8,7 @@ from khosim.teach.chapters.ch06 import OPENED, PUNCH, blocks, said, steps, writt
 from khosim.teach.question import ask
 from khosim.teach.seed import Seed
 
-NOTHING, OWN, FREE, OTHER = "nothing", "a frame of this file", "a free frame", "a frame of another file"
+NOTHING, OWN, FREE, OTHER = "nothing", "its own frame", "a free frame", "another's frame"
 
 
 @ask(chapter=6, objective=1, check=True)
@@ -63,7 +63,7 @@ def cut_unheard(seed: Seed) -> Case:
     takes = f'm.os.pwrite(m.os.memfd_create("other"), bytes({64 * taken}), 0)\n' if taken else ""
     return Case(
         asks=f"The flag of a KHO file is taken away, and the file is cut to nothing. {then} "
-        f"**What does block {page} name?**",
+        f"**What does block {page} name?** A frame of its own file, of another, a free one, or nothing.",
         program=f"{written(pages)}m.inode.release_always[0] = 0\nm.os.ftruncate(fd, 0)\n{takes}",
         read=lambda run: named(run, page),
         options=(NOTHING, OWN, FREE, OTHER),

@@ -23,11 +23,11 @@ def bytes_of_an_address(seed: Seed) -> Case:
     return Case(
         asks=f"A machine of {frames} frames of {page_size} bytes has booted. Its FDT begins in frame {start:#x}. {room}"
         " bytes are set aside for it, and the PFN bitmap's frame follows. The FDT holds the bitmap's physical address"
-        " in a property of eight bytes. **Which eight?**",
-        program="root = m.ram[m.fdt_phys : m.fdt_phys + m.config.fdt_bytes]",
-        read=lambda run: fdt.decode(bytes(run.names["root"])).properties["pfn-bitmap"],
+        ' in a property of eight bytes. **Which eight?** The byte 0x1f is written `\\x1f`, as in `b"\\x1f\\x00"`.',
+        program="root = bytes(m.ram[m.fdt_phys : m.fdt_phys + m.config.fdt_bytes])\nm = m.kexec()",
+        read=lambda run: fdt.decode(run.names["root"]).properties["pfn-bitmap"],
         rule="A number in an FDT has its highest byte first, on every machine. Addresses count bytes, not frames.",
-        look="`from khosim.state import fdt`, then `fdt.decode(bytes(root)).properties` of your own machine.",
+        look="Play it, and stop where the next kernel has found the handover. It says an address.",
         mistakes=("fdt-in-native-order",),
         misread={"it is the number of the frame": lambda run: fdt.u64(run.names["m"].bitmap_phys // page_size)},
         shape={"frames": frames, "page_size": page_size, "fdt_bytes": room},
@@ -92,7 +92,7 @@ def bytes_of_a_block(seed: Seed) -> Case:
     index, before = seed.among(2, 0, 5, 9, 15), seed.among(3, 0, 7, 12, 20, 26)
     return Case(
         asks=f"A frame has 64 bytes. Page {index} of `guest` lies in frame {frame_of(index, before):#x}."
-        " **Which eight bytes does its KHO inode hold for this page?**",
+        " **Which eight bytes does its KHO inode hold for this page?** The byte 0x1f is written `\\x1f`.",
         program=pages(index, before),
         read=lambda run: block_bytes(run, index),
         rule="A block holds a physical address, as the CPU writes it: the lowest byte first.",

@@ -20,13 +20,14 @@ def bits_set(run: Played) -> int:
 def bits_after_the_first_kexec(seed: Seed) -> Case:
     """How often taking back sets a bit."""
     count = seed.among(1, 2, 3)
-    new = seed.among(0, 1, 2)
+    new = seed.among(1, 0, 2)
     third = seed.among("", "m = m.kexec()\n")
     touch = f"{OPEN}\nm.os.pread(fd, {64 * count}, 0)\n"
+    also = f" The second one also writes {('a new page', 'two new pages')[new - 1]}." if new else ""
     grow = f'm.os.pwrite(fd, b"+" * {64 * new}, {64 * count})\n' if new else ""
     return Case(
         asks=f"The first kernel writes {('one page', 'two pages', 'three pages')[count - 1]}. Two later kernels read"
-        " the file. **In how many steps is a PFN bit set after the first kexec?**",
+        f" the file.{also} **In how many steps is a PFN bit set after the first kexec?**",
         program=f"""
 {OPEN}
 m.os.pwrite(fd, b"keep" * {16 * count}, 0)
@@ -68,8 +69,8 @@ got = [m.os.pread(fd, 4, 64 * n) for n in range({count})]
     )
 
 
-REFUSED, SAME = "the handover is refused", "all is as before"
-OTHER, GONE = "the file reads otherwise", "there is no file `guest`"
+REFUSED, SAME = "refused", "as before"
+OTHER, GONE = "reads otherwise", "not found"
 FLIPS = {
     "m.words[0x600 >> 3] ^= 4": "the size in the KHO inode",
     "m.words[0x600 >> 3] ^= 1": "the size in the KHO inode",
@@ -101,7 +102,8 @@ def one_flipped_bit(seed: Seed) -> Case:
     """What the next boot says to one flipped bit."""
     flip = seed.among(*FLIPS)
     return Case(
-        asks=f"One bit flips in {FLIPS[flip]}. **What becomes of it at the kexec?**",
+        asks=f"One bit flips in {FLIPS[flip]}. **What becomes of the file at the kexec?** It is as before, it reads"
+        " otherwise, it is not found by its name, or the handover is refused as a whole.",
         program=f"""
 {OPEN}
 m.os.pwrite(fd, b"keep", 0)
@@ -114,7 +116,7 @@ got = m.os.pread(fd, 64, 0)
 """,
         read=outcome,
         rule="A boot has no checksum. It sees what contradicts something else in the handover, and nothing more.",
-        look="Play it, and read what the second kernel says to the handover.",
+        look="Play it, and read what the second kernel says of the handover.",
         options=(REFUSED, SAME, OTHER, GONE),
     )
 
