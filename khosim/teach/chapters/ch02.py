@@ -61,8 +61,8 @@ def who_knows_of_a_promise(seed: Seed) -> Case:
     letters = seed.among("A", "B", "C")
     return Case(
         asks="`fallocate` promises a file 16 pages. One byte is written into one of them. **What do these calls say?**"
-        f" `data` and `hole` are places in the file, `memory` counts pages, and `byte` is one of a promised page."
-        f" The {PAGE} bytes of a page are an eighth of a block.",
+        " `data` and `hole` are places in the file, counted in bytes. `memory` counts the pages that are in memory, as"
+        " `mincore` sees it. `blocks` counts units of 512 bytes, eight pages each. `byte` is one of a promised page.",
         program=f"""
 fd = m.os.memfd_create("notes")
 m.os.posix_fallocate(fd, 0, {16 * PAGE})

@@ -50,8 +50,8 @@ def past_the_end(seed: Seed) -> Case:
     size = seed.among(70, 100, 64, 127, 65, 90)
     places = (size - 1, size + 30 - size % 2, 200)
     return Case(
-        asks=f"A file of {size} bytes is mapped with room for four pages. **Which of the bytes"
-        f" {', '.join(map(str, places))} can be loaded, and which give SIGBUS?** True is SIGBUS.",
+        asks=f"A file of {size} bytes is mapped with room for four pages. **Does a load of byte"
+        f" {', '.join(map(str, places[:-1]))} or {places[-1]} end in SIGBUS?** True is SIGBUS.",
         program=f"""
 fd = m.os.memfd_create("notes")
 m.os.pwrite(fd, b"A" * {size}, 0)
@@ -103,7 +103,7 @@ def frames_for_bytes(seed: Seed) -> Case:
     small = seed.among(25, 27, 31)
     return Case(
         asks=f"A byte is written into page {small}. Then huge pages are asked for, and one byte is written into each of"
-        f" the pages {', '.join(map(str, places))}, and into page 24. **How many frames do the last two lines take?**",
+        f" the pages {', '.join(map(str, places))}, and into page 24. **How many frames are taken after `before`?**",
         program=f"""
 fd = m.os.memfd_create("notes")
 m.os.pwrite(fd, b"s", {small * PAGE})
@@ -148,7 +148,7 @@ def kinds_of_pages(seed: Seed) -> Case:
     """Eight pages, and what becomes of them."""
     a, b, c, d, e = seed.some((1, 2, 3, 5, 6), 5)
     return Case(
-        asks="Eight pages and seven lines. On paper, draw the eight pages after each line. **What is each page at the"
+        asks="A file of eight pages. On paper, draw the eight pages after each line. **What is each page at the"
         " end: a `hole`, `promised`, or a `page` with contents?**",
         program=f"""
 fd = m.os.memfd_create("notes")
