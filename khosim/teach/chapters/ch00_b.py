@@ -1,0 +1,262 @@
+"""Chapter 00, its closing questions and its exercises."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import khosim
+from khosim.run.history import History
+from khosim.teach.case import Case, Played
+from khosim.teach.chapters.ch00 import FIRST_USE, PAGE, TEXTS, frame_of, knows
+from khosim.teach.question import ask
+from khosim.teach.seed import Seed
+from khosim.teach.task import by_hand, change, discuss, write_path
+
+__all__: list[str] = []
+
+
+@ask(chapter=0, objective=1, check=True)
+def three_moments(seed: Seed) -> Case:
+    """Find three steps in a recording."""
+    pages, asked = seed.number_from(2, 5), seed.among(1, 0)
+    return Case(
+        asks=f"Play it, and find three steps. **When does page {asked} get its block, when does the second kernel"
+        f" begin, and when is page {asked} in a page cache again?**",
+        program=f"""
+fd = m.os.memfd_create("guest", khosim.MFD_KHO)
+m.os.pwrite(fd, b"A" * {pages * PAGE}, 0)
+m = m.kexec()
+fd = m.os.memfd_create("guest", khosim.MFD_KHO)
+m.os.pread(fd, 1, {asked * PAGE})
+""",
+        read=lambda run: {
+            "block": run.history.why("block", index=asked).t,
+            "second kernel": run.history.kexecs[0],
+            "cached again": run.history.why("cache", index=asked).t,
+        },
+        rule="A step belongs to the moment at which its change can be seen: the place was empty one step before.",
+        look='`predict("three-moments").play()`, and Page Down goes from call to call. Or ask `why(...)`.',
+        mistakes=("opened-whole", "saved-at-kexec", "back-by-copy"),
+    )
+
+
+@ask(chapter=0, objective=2, check=True)
+def marked_and_written(seed: Seed) -> Case:
+    """Frames with a bit, and frames with your bytes."""
+    pages, plain = seed.number_from(1, 4), seed.number_from(1, 3)
+    return Case(
+        asks="**After the kexec, how many frames have the PFN bit, and how many of them are pages of a file?** The"
+        " figure of the first loop shows how many more a single page has beside it.",
+        program=f"""
+fd = m.os.memfd_create("guest", khosim.MFD_KHO)
+m.os.pwrite(fd, b"A" * {pages * PAGE}, 0)
+m.os.pwrite(m.os.memfd_create("plain"), b"B" * {plain * PAGE}, 0)
+m = m.kexec()
+""",
+        read=marked,
+        rule="A bit has each page of a file with the flag, and each frame of the handover and of the block list.",
+        look="Play it, press End, and count the marked corners. Which of these frames does a block name?",
+        mistakes=("every-file-crosses",),
+        misread={"only pages are marked": lambda run: {**marked(run), "bits": marked(run)["pages"]}},
+    )
+
+
+def marked(run: Played) -> dict[str, int]:
+    """How many frames have a bit at the end, and how many of those a block of any file names."""
+    s = run.history.seek(run.history.steps)
+    named = sum(bool(load) for load in (frame_of(s, index) for index in range(s.config.nblocks)))
+    return {"bits": int(sum(map(bool, s.bits))), "pages": named}
+
+
+@ask(chapter=0, objective=2, check=True)
+def when_is_it_held(seed: Seed) -> Case:
+    """A page across two kexecs."""
+    first, second, asked = seed.among((0, 1, 1), (0, 1, 0), (1, 2, 2), (1, 0, 1), (2, 0, 0), (0, 2, 1), (2, 1, 2))
+    return Case(
+        asks=f"Three pages, two kexecs. **After which of the last six lines is page {asked} held: in no page cache,"
+        " but named by a block?**",
+        program=f"""
+fd = m.os.memfd_create("guest", khosim.MFD_KHO)
+m.os.pwrite(fd, b"A" * {3 * PAGE}, 0)
+m = m.kexec()
+fd = m.os.memfd_create("guest", khosim.MFD_KHO)
+m.os.pread(fd, 1, {first * PAGE})
+m = m.kexec()
+fd = m.os.memfd_create("guest", khosim.MFD_KHO)
+m.os.pread(fd, 1, {second * PAGE})
+""",
+        read=lambda run: [knows(run, call.last, asked) == {"block", "bit"} for call in run.history.calls[2:]],
+        rule=FIRST_USE + " Each kexec empties the page cache again.",
+        look="Play it, and go from call to call with Page Down.",
+        mistakes=("opened-whole", "read-brings-all", *(("back-means-gone",) if first == asked else ())),
+    )
+
+
+@ask(chapter=0, objective=3, check=True)
+def one_at_a_time(seed: Seed) -> Case:
+    """How many pages come back, line by line."""
+    a, b, c = seed.some((0, 2, 1, 3), 3)
+    return Case(
+        asks="Four pages cross a kexec. **How many are in the page cache after each of the last five lines?**",
+        program=f"""
+fd = m.os.memfd_create("guest", khosim.MFD_KHO)
+m.os.pwrite(fd, b"A" * {4 * PAGE}, 0)
+m = m.kexec()
+fd = m.os.memfd_create("guest", khosim.MFD_KHO)
+m.os.pread(fd, 1, {a * PAGE})
+m.os.pread(fd, {seed.among(2, PAGE)}, {seed.among(b, a) * PAGE})
+m.os.pwrite(fd, b"B", {c * PAGE})
+""",
+        read=lambda run: [int(run.history.seek(call.last).inode.nrpages[0]) for call in run.history.calls[2:]],
+        rule=FIRST_USE,
+        look="Play it, and watch the slots below the page cache.",
+        mistakes=("opened-whole", "read-brings-all"),
+    )
+
+
+HAPPENS = {"block": "block_set", "taken back": "restore", "cached": "cache_add"}
+
+
+@ask(chapter=0, objective=3, check=True)
+def what_has_happened(seed: Seed) -> Case:
+    """Which steps a program has."""
+    flag = seed.among(", khosim.MFD_KHO", "")
+    text = seed.among(*TEXTS)
+    lines = ("m = m.kexec()", f'fd = m.os.memfd_create("guest"{flag})', f"m.os.pread(fd, {len(text)}, 0)")
+    played = seed.among(2, 3, 1, 0)
+    program = "\n".join(lines[:played])
+    return Case(
+        asks="**Which of these happen while the program runs: a page's block is set, a held page is taken back,"
+        " a page joins a page cache?**",
+        program=f"""
+fd = m.os.memfd_create("guest"{flag})
+m.os.pwrite(fd, b"{text}", 0)
+{program}
+""",
+        read=lambda run: {kind for kind in HAPPENS if HAPPENS[kind] in steps(run.history)},
+        options=tuple(HAPPENS),
+        rule="A block is set when the page is written, if its file has the flag. It is taken back when it is used.",
+        look="Play it. `block_set`, `restore` and `cache_add` are the names of the three steps.",
+        mistakes=("every-file-crosses",) if not flag else ("saved-at-kexec",) if not played else (),
+        misread={"nothing is done before the kexec": lambda _: set()},
+    )
+
+
+def steps(trace: History) -> set[str]:
+    """The names of all steps of a recording."""
+    return {trace[t].step.name for t in range(1, len(trace)) if trace[t].step}  # type: ignore[union-attr]
+
+
+@by_hand(chapter=0, objective=2, hints=(
+    "Page Down takes you to the first step of a call. One step before it, the call before has ended.",
+    '`exercise("a-table-of-calls").play()` is a recording. `trace.seek(call.last)` is the machine after one of its calls.',
+))  # fmt: skip
+def a_table_of_calls(seed: Seed) -> Case:
+    """What holds of a page after each call."""
+    text = seed.among(*TEXTS)
+    last = seed.among("m.os.pread(fd, 1, 0)", 'm.os.pwrite(fd, b"H", 0)', "m.os.fstat(fd)",
+                      "m.os.pread(fd, 1, 0)\nm.os.ftruncate(fd, 0)")  # fmt: skip
+    return Case(
+        asks="Take paper. Draw a row for each call, and three columns: slot 0 of the page cache, block 0, the PFN bit"
+        " of its frame. **Which hold after each call?** A row is a list such as `[1, 0, 0]`, 1 for what is there.",
+        program=f"""
+fd = m.os.memfd_create("guest", khosim.MFD_KHO)
+m.os.pwrite(fd, b"{text}", 0)
+m = m.kexec()
+fd = m.os.memfd_create("guest", khosim.MFD_KHO)
+{last}
+""",
+        read=lambda run: {
+            f"{n} {call.text.partition('(')[0]}": [
+                int(place in knows(run, call.last, 0)) for place in ("cache", "block", "bit")
+            ]
+            for n, call in enumerate(run.history.calls, 1)
+        },
+        rule="A write gives a page all three. A kexec takes the slot. First use gives it back.",
+        look="Play it, and compare your table with the figure, call by call.",
+        mistakes=("saved-at-kexec",) if "fstat" in last else ("saved-at-kexec", "opened-whole")
+        if "truncate" in last else ("saved-at-kexec", "opened-whole", "back-means-gone"),
+    )  # fmt: skip
+
+
+@change(
+    chapter=0,
+    objective=3,
+    hints=(
+        "What counts as use? A read is one kind. A program can also change a byte, or map the file into its memory.",
+        "`m.os.pwrite(fd, b'H', 5)` uses page 0, and so does `m.mmap(fd, 64)[0]`. Leave byte 0 as it is.",
+    ),
+)
+def back_without_a_read(trace: History) -> Iterator[tuple[int, str]]:
+    """Let page 0 of `guest` cross two kexecs, and be brought back by the third kernel, without any `pread`.
+
+    Write the page in the first kernel. In the second, the page must stay held until the end. In the third it must come
+    back, and its first byte must still be the one that the first kernel wrote.
+    """
+    starts = trace.kexecs
+    if len(starts) != 2:
+        yield trace.steps, f"Your run has {len(starts)} kexec(s), not two."
+        return
+    held = next((t for t in range(starts[0], starts[1]) if trace.seek(t).slots[0] >= 0), None)
+    if held is not None:
+        yield held, "Here the second kernel has the page in its page cache."
+    end = trace.seek(trace.steps)
+    frame = frame_of(end, 0)
+    if not frame:
+        yield trace.steps, "Block 0 names no frame at the end."
+        return
+    if end.slots[0] < 0:
+        yield trace.steps, "The third kernel has not brought the page back."
+    byte = trace.why("byte", pfn=frame, offset=0)
+    if trace[byte.t].kernel != 1:
+        yield byte.t, "Here the first byte is changed, and not by the first kernel."
+    read = next((call for call in trace.calls if call.text.startswith("pread")), None)
+    if read is not None:
+        yield read.first, "This call is a `pread`."
+
+
+@write_path(
+    chapter=0,
+    objective=2,
+    hints=(
+        "A kernel path is a function with `yield`: after each thing it does it yields a `Step` that says so.",
+        '`from khosim.steps import Step`, then `yield Step("refused", "Nothing is believed.")`. What must it return?',
+    ),
+    paths=("kho_populate",),
+    start='fd = m.os.memfd_create("guest", khosim.MFD_KHO)\nm.os.pwrite(fd, b"hello", 0)\nm = m.kexec()',
+    lines=(
+        'fd = m.os.memfd_create("guest", khosim.MFD_KHO)',
+        'm.os.pwrite(m.os.memfd_create("other", khosim.MFD_KHO), b"x", 0)',
+        "m = m.kexec()",
+    ),
+    most=3,
+)
+def believe_nothing(run: Played) -> Iterator[str]:
+    """A next kernel that believes nothing: replace the function that looks at what was handed over.
+
+    Write `kho_populate(m, fdt)`, a generator. It returns True if the handover is believed, and False if not. After a
+    kexec, the file `guest` must be new and empty, and every frame that a fresh machine has free must be free.
+    """
+    if run.error is not None:
+        yield f"A call fails: {run.error}."
+        return
+    m = run.names["m"].kexec()
+    if m.nr_free != khosim.boot().nr_free:
+        yield f"After one more kexec {m.nr_free} frames are free, but {khosim.boot().nr_free} of a fresh machine."
+    if m.os.fstat(m.os.memfd_create("guest", khosim.MFD_KHO)).st_size:
+        yield "After one more kexec `guest` is not empty."
+
+
+@discuss(
+    chapter=0,
+    objective=3,
+    hints=(
+        "Count what happens before the first program runs: for a file of ten pages, and for one of ten million.",
+        "Whoever reads a held page for the first time waits a little longer. Who else may have to know of held pages?",
+    ),
+)
+def at_once_or_lazily() -> None:
+    """The second kernel could bring all pages back while it boots, instead of one by one on first use.
+
+    What would be better, what worse, and for whom? Say also which part of the kernel could then stay as it was.
+    """
