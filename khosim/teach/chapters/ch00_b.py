@@ -1,16 +1,15 @@
-"""Chapter 00, its closing questions and its exercises."""
+"""Chapter 00, its closing questions and the exercise by hand."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import khosim
 from khosim.run.history import History
+from khosim.state import handover
+from khosim.state.blocks import load_block
 from khosim.teach.case import Case, Played
-from khosim.teach.chapters.ch00 import FIRST_USE, PAGE, TEXTS, frame_of, knows
+from khosim.teach.chapters.ch00 import FIRST_USE, PAGE, TEXTS, knows
 from khosim.teach.question import ask
 from khosim.teach.seed import Seed
-from khosim.teach.task import by_hand, change, discuss, write_path
+from khosim.teach.task import by_hand
 
 __all__: list[str] = []
 
@@ -64,8 +63,8 @@ m = m.kexec()
 def marked(run: Played) -> dict[str, int]:
     """How many frames have a bit at the end, and how many of those a block of any file names."""
     s = run.history.seek(run.history.steps)
-    named = sum(bool(load) for load in (frame_of(s, index) for index in range(s.config.nblocks)))
-    return {"bits": int(sum(map(bool, s.bits))), "pages": named}
+    blocks = [load_block(s, file.inode, index) for file in handover.files(s) for index in range(s.config.nblocks)]
+    return {"bits": int(sum(map(bool, s.bits))), "pages": sum(map(bool, blocks))}
 
 
 @ask(chapter=0, objective=2, check=True)
@@ -149,7 +148,7 @@ def steps(trace: History) -> set[str]:
 
 @by_hand(chapter=0, objective=2, hints=(
     "Page Down takes you to the first step of a call. One step before it, the call before has ended.",
-    '`exercise("a-table-of-calls").play()` is a recording. `trace.seek(call.last)` is the machine after one of its calls.',
+    '`exercise("a-table-of-calls").play()` is a recording. `trace.seek(call.last)` is the machine after a call.',
 ))  # fmt: skip
 def a_table_of_calls(seed: Seed) -> Case:
     """What holds of a page after each call."""
@@ -177,86 +176,3 @@ fd = m.os.memfd_create("guest", khosim.MFD_KHO)
         mistakes=("saved-at-kexec",) if "fstat" in last else ("saved-at-kexec", "opened-whole")
         if "truncate" in last else ("saved-at-kexec", "opened-whole", "back-means-gone"),
     )  # fmt: skip
-
-
-@change(
-    chapter=0,
-    objective=3,
-    hints=(
-        "What counts as use? A read is one kind. A program can also change a byte, or map the file into its memory.",
-        "`m.os.pwrite(fd, b'H', 5)` uses page 0, and so does `m.mmap(fd, 64)[0]`. Leave byte 0 as it is.",
-    ),
-)
-def back_without_a_read(trace: History) -> Iterator[tuple[int, str]]:
-    """Let page 0 of `guest` cross two kexecs, and be brought back by the third kernel, without any `pread`.
-
-    Write the page in the first kernel. In the second, the page must stay held until the end. In the third it must come
-    back, and its first byte must still be the one that the first kernel wrote.
-    """
-    starts = trace.kexecs
-    if len(starts) != 2:
-        yield trace.steps, f"Your run has {len(starts)} kexec(s), not two."
-        return
-    held = next((t for t in range(starts[0], starts[1]) if trace.seek(t).slots[0] >= 0), None)
-    if held is not None:
-        yield held, "Here the second kernel has the page in its page cache."
-    end = trace.seek(trace.steps)
-    frame = frame_of(end, 0)
-    if not frame:
-        yield trace.steps, "Block 0 names no frame at the end."
-        return
-    if end.slots[0] < 0:
-        yield trace.steps, "The third kernel has not brought the page back."
-    byte = trace.why("byte", pfn=frame, offset=0)
-    if trace[byte.t].kernel != 1:
-        yield byte.t, "Here the first byte is changed, and not by the first kernel."
-    read = next((call for call in trace.calls if call.text.startswith("pread")), None)
-    if read is not None:
-        yield read.first, "This call is a `pread`."
-
-
-@write_path(
-    chapter=0,
-    objective=2,
-    hints=(
-        "A kernel path is a function with `yield`: after each thing it does it yields a `Step` that says so.",
-        '`from khosim.steps import Step`, then `yield Step("refused", "Nothing is believed.")`. What must it return?',
-    ),
-    paths=("kho_populate",),
-    start='fd = m.os.memfd_create("guest", khosim.MFD_KHO)\nm.os.pwrite(fd, b"hello", 0)\nm = m.kexec()',
-    lines=(
-        'fd = m.os.memfd_create("guest", khosim.MFD_KHO)',
-        'm.os.pwrite(m.os.memfd_create("other", khosim.MFD_KHO), b"x", 0)',
-        "m = m.kexec()",
-    ),
-    most=3,
-)
-def believe_nothing(run: Played) -> Iterator[str]:
-    """A next kernel that believes nothing: replace the function that looks at what was handed over.
-
-    Write `kho_populate(m, fdt)`, a generator. It returns True if the handover is believed, and False if not. After a
-    kexec, the file `guest` must be new and empty, and every frame that a fresh machine has free must be free.
-    """
-    if run.error is not None:
-        yield f"A call fails: {run.error}."
-        return
-    m = run.names["m"].kexec()
-    if m.nr_free != khosim.boot().nr_free:
-        yield f"After one more kexec {m.nr_free} frames are free, but {khosim.boot().nr_free} of a fresh machine."
-    if m.os.fstat(m.os.memfd_create("guest", khosim.MFD_KHO)).st_size:
-        yield "After one more kexec `guest` is not empty."
-
-
-@discuss(
-    chapter=0,
-    objective=3,
-    hints=(
-        "Count what happens before the first program runs: for a file of ten pages, and for one of ten million.",
-        "Whoever reads a held page for the first time waits a little longer. Who else may have to know of held pages?",
-    ),
-)
-def at_once_or_lazily() -> None:
-    """The second kernel could bring all pages back while it boots, instead of one by one on first use.
-
-    What would be better, what worse, and for whom? Say also which part of the kernel could then stay as it was.
-    """

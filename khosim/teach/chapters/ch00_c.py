@@ -1,0 +1,93 @@
+"""Chapter 00, its exercises: change the program, write a kernel path, think."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import khosim
+from khosim.run.history import History
+from khosim.teach.case import Played
+from khosim.teach.chapters.ch00 import frame_of
+from khosim.teach.task import change, discuss, write_path
+
+__all__: list[str] = []
+
+
+@change(
+    chapter=0,
+    objective=3,
+    hints=(
+        "What counts as use? A read is one kind. A program can also change a byte, or map the file into its memory.",
+        "`m.os.pwrite(fd, b'H', 5)` uses page 0, and so does `m.mmap(fd, 64)[0]`. Leave byte 0 as it is.",
+    ),
+)
+def back_without_a_read(trace: History) -> Iterator[tuple[int, str]]:
+    """Let page 0 of `guest` cross two kexecs, and be brought back by the third kernel, without any `pread`.
+
+    Write the page in the first kernel. In the second, the page must stay held until the end. In the third it must come
+    back, and its first byte must still be the one that the first kernel wrote.
+    """
+    starts = trace.kexecs
+    if len(starts) != 2:
+        yield trace.steps, f"Your run has {len(starts)} kexec(s), not two."
+        return
+    held = next((t for t in range(starts[0], starts[1]) if trace.seek(t).slots[0] >= 0), None)
+    if held is not None:
+        yield held, "Here the second kernel has the page in its page cache."
+    end = trace.seek(trace.steps)
+    frame = frame_of(end, 0)
+    if not frame:
+        yield trace.steps, "Block 0 names no frame at the end."
+        return
+    if end.slots[0] < 0:
+        yield trace.steps, "The third kernel has not brought the page back."
+    byte = trace.why("byte", pfn=frame, offset=0)
+    if trace[byte.t].kernel != 1:
+        yield byte.t, "Here the first byte is changed, and not by the first kernel."
+    read = next((call for call in trace.calls if call.text.startswith("pread")), None)
+    if read is not None:
+        yield read.first, "This call is a `pread`."
+
+
+@write_path(
+    chapter=0,
+    objective=2,
+    hints=(
+        "A kernel path is a function with `yield`: after each thing it does it yields a `Step` that says so.",
+        '`from khosim.steps import Step`, then `yield Step("refused", "Nothing is believed.")`. What must it return?',
+    ),
+    paths=("kho_populate",),
+    start='fd = m.os.memfd_create("guest", khosim.MFD_KHO)\nm.os.pwrite(fd, b"hello", 0)\nm = m.kexec()',
+    lines=(
+        'fd = m.os.memfd_create("guest", khosim.MFD_KHO)',
+        'm.os.pwrite(m.os.memfd_create("other", khosim.MFD_KHO), b"x", 0)',
+        "m = m.kexec()",
+    ),
+    most=3,
+)
+def believe_nothing(run: Played) -> Iterator[str]:
+    """A next kernel that believes nothing: replace the function that looks at what was handed over.
+
+    Write `kho_populate(m, fdt)`, a generator. It returns True if the handover is believed, and False if not. After a
+    kexec, the file `guest` must be new and empty, and no frame may be lost to it.
+    """
+    m = run.names["m"].kexec()
+    if m.nr_free != (empty := khosim.boot().kexec().nr_free):
+        yield f"After one more kexec {m.nr_free} frames are free, but {empty} of a machine without files."
+    if m.os.fstat(m.os.memfd_create("guest", khosim.MFD_KHO)).st_size:
+        yield "After one more kexec `guest` is not empty."
+
+
+@discuss(
+    chapter=0,
+    objective=3,
+    hints=(
+        "Count what happens before the first program runs: for a file of ten pages, and for one of ten million.",
+        "Whoever reads a held page for the first time waits a little longer. Who else may have to know of held pages?",
+    ),
+)
+def at_once_or_lazily() -> None:
+    """The second kernel could bring all pages back while it boots, instead of one by one on first use.
+
+    What would be better, what worse, and for whom? Say also which part of the kernel could then stay as it was.
+    """
