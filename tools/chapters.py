@@ -7,6 +7,7 @@ The book's press uses `execute` too, and keeps the widgets: it makes figures of 
 """
 
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -15,6 +16,8 @@ import nbformat
 from nbclient import NotebookClient
 from nbformat import NotebookNode
 
+FIGURE = "text/html"
+WORDS_A_MINUTE, SECONDS_A_STEP = 200, 4
 WIDGET = "application/vnd.jupyter.widget-view+json"
 ROOT = Path(__file__).parent.parent
 CHAPTERS = ROOT / "notebooks"
@@ -49,7 +52,19 @@ def store(source: Path) -> None:
     nbformat.validate(book)
     text = jupytext.writes(book, fmt="ipynb")
     source.with_suffix(".ipynb").write_text(text + "\n")
-    print(source.name, len(book.cells), "cells", len(text), "bytes")
+    words, steps = measure(book)
+    minutes = round(words / WORDS_A_MINUTE + steps * SECONDS_A_STEP / 60)
+    print(f"{source.name}: {len(book.cells)} cells, {words} words, {steps} steps, {minutes} minutes to read and step")
+
+
+def measure(book: NotebookNode) -> tuple[int, int]:
+    """Return how many words a chapter gives to read, with those of its questions, and the steps of its figures."""
+    prose = "\n".join(cell.source for cell in book.cells if cell.cell_type == "markdown")
+    outputs = [out for cell in book.cells for out in cell.get("outputs", ())]
+    shown = [out.data["text/plain"] for out in outputs if FIGURE in out.get("data", ())]
+    cards = " ".join(text for text in shown if " digest " not in text)
+    steps = re.findall(r"^.+: (\d+) steps?, .*digest", "\n".join(shown), re.MULTILINE)
+    return len(re.findall(r"\w[\w'.-]*", prose + cards)), sum(map(int, steps))
 
 
 if __name__ == "__main__":
