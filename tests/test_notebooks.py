@@ -21,6 +21,7 @@ import nbformat
 import pytest
 
 from khosim.show.frame import slug
+from tools.chapters import SECONDS_A_STEP, WORDS_A_MINUTE, measure
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "notebooks"
@@ -183,6 +184,15 @@ def test_keeps_its_budget(name):
         assert not [token for token in tokenize.generate_tokens(StringIO(cell).readline) if token.string == ";"]
     assert sum("NBVAL_IGNORE" in cell or "nbval-ignore" in cell for cell in cells) <= 1
     assert not re.search(r"\binteract\b|\bOutput\(", "\n".join(cells))
+
+
+@chapters
+def test_says_how_long_it_takes(name):
+    """At 200 words a minute, and four seconds for each step."""
+    text = (FOLDER / f"{name}.md").read_text()
+    stated = int(re.search(r"\| Time \|.*?(\d+) minutes (?:to read|for everything)", text)[1])
+    words, steps = measure(stored(name))
+    assert abs(stated - words / WORDS_A_MINUTE - steps * SECONDS_A_STEP / 60) <= 8
 
 
 @chapters
