@@ -82,8 +82,8 @@ def frames_taken(seed: Seed) -> Case:
     touches += seed.among(["view[6 * 64]"], [], ["m.os.pwrite(fd, b'!', 6 * 64)"])
     program = "\n".join(seed.among(touches, touches[::-1]))
     return Case(
-        asks=f"{held} pages are held, and behind them the file is a hole. **How many frames leave the allocator between"
-        " `before` and the end?**",
+        asks=f"{'Two' if held == 2 else 'Three'} pages are held, and behind them the file is a hole."
+        " **How many frames leave the allocator between `before` and the end?**",
         program=f"""
 {OPEN}
 m.os.pwrite(fd, bytes({held} * 64), 0)
