@@ -1,0 +1,81 @@
+"""Chapter 01, its exercises: change the program, write a kernel path, think."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from khosim.run.history import History
+from khosim.state.buddy import in_scratch
+from khosim.teach.case import Played
+from khosim.teach.task import change, discuss, write_path
+
+__all__: list[str] = []
+
+
+@change(
+    chapter=1,
+    objective=1,
+    hints=(
+        "Who takes a reference to a page of a file, besides the page cache? One `pwrite` drops all that it took.",
+        "A mapping takes a reference when it is touched. Two mappings take two.",
+    ),
+)
+def three_that_stay(trace: History) -> Iterator[tuple[int, str]]:
+    """Let the frame of page 0 of your first file, a file with the flag, end with three references.
+
+    A kexec must lie before the end, and the first kernel must have written the page.
+    """
+    end = trace.seek(trace.steps)
+    frame = end.slots[0]
+    if not trace.kexecs:
+        yield trace.steps, "Your run has no kexec."
+    elif frame < 0:
+        yield trace.steps, "Page 0 is not in the page cache at the end."
+    elif trace[trace.why("bit", pfn=frame).t].kernel != 1:
+        yield trace.why("bit", pfn=frame).t, "Here the frame gets its bit, and not from the first kernel."
+    elif end.page.refcount[frame] != 3:
+        yield trace.why("refcount", pfn=frame).t, f"The frame ends with {end.page.refcount[frame]} reference(s)."
+
+
+@write_path(
+    chapter=1,
+    objective=4,
+    hints=(
+        "Only movable pages go to scratch. Who says that a page is movable?",
+        '`PATHS["alloc_pages"]` of `khosim.steps` is the kernel\'s own. Call it with `yield from`.',
+    ),
+    paths=("alloc_pages",),
+    start='fd = m.os.memfd_create("kept", khosim.MFD_KHO)',
+    lines=(
+        'm.os.pwrite(m.os.memfd_create("other"), bytes((m.nr_free - 8) * 64), 0)',
+        "m.os.pwrite(fd, b'keep me', 0)",
+    ),
+    most=3,
+)
+def never_in_scratch(run: Played) -> Iterator[str]:
+    """Let no page of a kept file lie in scratch (B35). A write for which nothing else is free may fail.
+
+    Write `alloc_pages(m, order, movable)`, a generator that may call the kernel's own. A machine with room must still
+    give out frames. What does your repair cost a file that is not to be kept?
+    """
+    m = run.names["m"]
+    if m.slots[0] >= 0 and in_scratch(m, int(m.slots[0])):
+        yield f"Page 0 of `kept` is in frame {m.slots[0]:#x}, where the next kernel boots."
+    if run.error is not None and m.nr_free > 2 * m.config.scratch_size:
+        yield f"A call fails, and {m.nr_free} frames are free, of which {m.config.scratch_size} are scratch."
+
+
+@discuss(
+    chapter=1,
+    objective=3,
+    hints=(
+        "In step 7 of the figure of a cut file, the bit is cleared, and the block still names the frame.",
+        "A frame without a bit is free for the next kernel. A frame with a bit that nobody names is nobody's.",
+    ),
+)
+def bit_or_block_first() -> None:
+    """When a page goes, its bit is cleared first, then its block. Suppose that another CPU starts a kexec in between.
+
+    What do the next kernel's allocator and its block list each say of this frame? Would the other order be better, and
+    what would it leave behind instead?
+    """
