@@ -21,6 +21,10 @@ import nbformat
 import pytest
 
 from khosim.show.frame import slug
+from khosim.teach.question import QUESTIONS
+from khosim.teach.task import TASKS
+from khosim.variants.mistakes import MISTAKES
+from tests.secrets import leaks
 from tools.chapters import SECONDS_A_STEP, WORDS_A_MINUTE, measure
 
 ROOT = Path(__file__).parents[1]
@@ -71,10 +75,14 @@ def prose(name):
     """The sentences of a chapter: no table, no heading, no HTML, no code."""
     for cell in stored(name).cells:
         if cell.cell_type == "markdown":
-            kept = [line for line in cell.source.splitlines() if not re.match(r"[#|<]", line)]
-            text = re.sub(r"`[^`]*`", "CODE", "\n".join(kept))
-            for piece in re.split(r"\n\s*\n|\n(?=[-\d>])", text):
-                yield from re.split(r"(?<=[.?:;])[\s*\"]", " ".join(piece.split()))
+            yield from sentences(cell.source)
+
+
+def sentences(text):
+    kept = [line for line in text.splitlines() if not re.match(r"[#|<]", line)]
+    text = re.sub(r"`[^`]*`", "CODE", "\n".join(kept))
+    for piece in re.split(r"\n\s*\n|\n(?=[-\d>])", text):
+        yield from re.split(r"(?<=[.?:;])[\s*\"]", " ".join(piece.split()))
 
 
 def test_every_chapter_has_both_halves_and_is_run():
@@ -246,3 +254,74 @@ def test_a_kernel_that_forgets_one_flag_fails_the_chapter(tmp_path):
     assert 'assert verdict.agrees("state")' in done.stdout
     assert "Error: name" not in done.stdout
     assert re.search(r"\d+ failed, \d+ passed", done.stdout)
+
+
+ITEMS = [*QUESTIONS.values(), *TASKS.values()]
+ASKING = [name for name in CHAPTERS if any(item.chapter == int(name[:2]) for item in ITEMS)]
+asking = pytest.mark.parametrize("name", ASKING)
+
+
+def items(name):
+    """The questions and exercises of a chapter."""
+    return [item for item in ITEMS if item.chapter == int(name[:2])]
+
+
+@asking
+def test_each_objective_is_met_by_a_question_or_an_exercise(name):
+    text = "\n".join(cell.source for cell in stored(name).cells if cell.cell_type == "markdown")
+    part = re.search(r"^## Objectives\n(.*?)^## ", text, re.MULTILINE | re.DOTALL)[1]
+    objectives = [int(number) for number in re.findall(r"^(\d+)\. ", part, re.MULTILINE)]
+    assert objectives == [*range(1, len(objectives) + 1)]
+    assert {item.objective for item in items(name)} == {*objectives}
+
+
+@asking
+def test_asks_five_questions_at_the_end_and_sets_exercises_of_each_grade(name):
+    assert sum(getattr(item, "check", False) for item in items(name)) == 5
+    assert {item.grade for item in items(name)} >= {1, 2, 3, 4}
+
+
+@asking
+def test_shows_each_of_its_questions_and_exercises(name):
+    shown = {cell.splitlines()[-1] for cell in code(name)}
+    assert f"check_yourself({int(name[:2])})" in shown
+    for item in (item for item in items(name) if not getattr(item, "check", False)):
+        assert f'{"exercise" if item.grade else "predict"}("{item.name}")' in shown
+
+
+@pytest.mark.parametrize("item", ITEMS, ids=lambda item: item.name)
+def test_a_card_speaks_as_a_colleague(item):
+    said = [*item.hints, *([item.asks, item.form] if item.name in TASKS else [])]
+    for case in [item.case(seed) for seed in range(4)] if item.name in QUESTIONS else []:
+        rules = [case.rule] if isinstance(case.rule, str) else map(case.rule_of, entries(item.truth(case)))
+        said += [case.asks, case.look, *rules, *case.misread]
+    for sentence in (sentence for text in said for sentence in sentences(text)):
+        assert not re.search(NOT_OUR_WORDS, sentence), sentence
+        assert len(sentence.split()) <= WORDS, sentence
+
+
+def entries(truth):
+    return truth if isinstance(truth, dict | set | frozenset) else range(len(truth)) if isinstance(truth, list) else ()
+
+
+@pytest.mark.parametrize("mistake", MISTAKES.values(), ids=lambda mistake: mistake.name)
+def test_a_belief_is_one_sentence(mistake):
+    assert re.fullmatch(r"[^.?]+\.", mistake.belief)
+    assert not re.search(NOT_OUR_WORDS, mistake.belief)
+    assert len(mistake.belief.split()) <= WORDS
+
+
+@chapters
+def test_gives_no_solution_away(name):
+    said = [output.get("text", "") for output in outputs(name)]
+    said += [text for output in outputs(name) for text in output.get("data", {}).values() if isinstance(text, str)]
+    said += [cell.source for cell in stored(name).cells]
+    assert leaks("\n".join([(FOLDER / f"{name}.md").read_text(), *said, *map(unescape, said)])) == []
+
+
+def test_a_line_of_a_solution_is_found_however_it_is_broken():
+    line, sentence = "m.os.ftruncate(one, 640 + 64)", "What is saved is a frame."
+    solution = f'from a import b\n\ndef f(m):\n    {line}\n    a = 1\n\nTEXT = """\n{sentence}\n"""'
+    assert leaks(f"x = 1\n{line}\nWhat is\nsaved is a\tframe.", [solution], "") == [line, sentence]
+    assert leaks("from a import b\na = 1", [solution], "") == []
+    assert leaks(line, [solution], f"fd = 3 {line}") == []

@@ -1,11 +1,13 @@
 """The built book."""
 
 import re
+from html import unescape
 from pathlib import Path
 
 import pytest
 
 from book.press.pages import BUDGET, faults, read, weight
+from tests.secrets import leaks
 
 ROOT = Path(__file__).parents[2]
 CHAPTERS = sorted(path.stem for path in (ROOT / "notebooks").glob("*.md"))
@@ -70,3 +72,9 @@ def test_the_table_at_a_glance_is_a_card(pages, name):
 def test_every_element_and_every_bug_has_its_place(pages):
     assert {f"p{n:02}" for n in range(1, 42)} <= set(pages["generated/coverage.html"].ids)
     assert {f"b{n:02}" for n in range(1, 47)} <= set(pages["generated/catalogue.html"].ids)
+
+
+def test_no_page_gives_a_solution_away(pages):
+    for name, page in pages.items():
+        text = page.path.read_text()
+        assert leaks(f"{text} {unescape(re.sub('<[^>]*>', '', text))}") == [], name
