@@ -13,7 +13,7 @@ from khosim.variants.mistakes import MISTAKES, Mistake
 from tools.kills import FOLDER, Cell, Outcome, cells, chapters, run
 
 ROOT = Path(__file__).parents[1]
-FEWEST, FEWEST_IN_A_CHAPTER = 39, 5
+FEWEST, FEWEST_IN_A_CHAPTER = 40, 5
 THERE = chapters()
 PLANTED = [mistake for mistake in MISTAKES.values() if mistake.chapter in THERE]
 TRIED = sorted({mistake.chapter for mistake in PLANTED})

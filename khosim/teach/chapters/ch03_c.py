@@ -123,7 +123,7 @@ def no_block_before_its_bytes(run: Played) -> Iterator[str]:
     """A kexec may come between any two steps, and the next kernel must not read a byte that nobody wrote.
 
     Write `shmem_alloc_folio()` so that this holds. After each program that is tried, two more bytes are written to
-    page 1, and that write is stopped by a kexec after each of its steps. Page 1 may then be a hole, or zeroes, or hold
+    page 1. A kexec stops that write after each of its steps. Page 1 may then be a hole, or zeroes, or hold
     what was written. You may also replace `shmem_alloc_kho_folio()` or `shmem_write_end()`: give a dict.
     """
     if run.error is not None:

@@ -99,7 +99,7 @@ def a_page_with_a_block(run: Played) -> Iterator[str]:
 
     Write `shmem_mfill_atomic_pte(m, vma, page, data)` so that it is told. The file has page 1. Every short program is
     tried that copies to page 0 or 1, cuts the file to one page, or goes through a kexec. After each of them the kernel
-    has not warned of an empty block, and each page in the cache is in the frame that its block names. Every
+    has not warned of an empty block. Each page in the cache is in the frame that its block names. Every
     block's frame has its bit, and no bit is left over. Page 0 takes a copy where it is a hole, and reads it ever after.
     You may call the posted path: it is in `PATHS`, by its name.
     """
