@@ -14,7 +14,7 @@ __all__ = ["SOLUTIONS"]
 
 def two_mappings(m: Any) -> None:
     """Map the page twice in the second kernel, and touch it through both."""
-    m.os.pwrite(m.os.memfd_create("kept", khosim.MFD_KHO), b"keep me", 0)
+    m.os.pwrite(m.os.memfd_create("kept", khosim.MFD_KHO), b"two views", 0)
     m = m.kexec()
     fd = m.os.memfd_create("kept", khosim.MFD_KHO)
     for view in [m.mmap(fd, 64), m.mmap(fd, 64)]:
