@@ -3,6 +3,7 @@
 Nothing on a page is fetched from elsewhere, so the book opens without a network, and from a plain file.
 """
 
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -21,6 +22,7 @@ from book.press.card import Card  # noqa: E402
 from book.press.chapters import KEPT, press  # noqa: E402
 from book.press.embed import loader  # noqa: E402
 from book.press.generate import appendices, names, numbers  # noqa: E402
+from book.press.lean import Lean, lighten  # noqa: E402
 from book.press.links import References, StepLinks  # noqa: E402
 from book.press.mathml import visit_math, visit_math_block  # noqa: E402
 from book.press.pages import faults  # noqa: E402
@@ -30,6 +32,9 @@ GENERATED = BOOK / "generated"
 CHAPTERS = BOOK / "notebooks"  # made here: Sphinx reads one folder, and the chapters live in another
 STEPPER = ROOT / "khosim" / "show" / "static"
 
+IDLE = {"mystnb", "furo-extensions"}  # stylesheets for outputs and extensions that our pages never hold
+SEARCHING = {"documentation_options", "doctools", "sphinx_highlight"}  # scripts that serve the search alone
+
 log = logging.getLogger(__name__)
 css = (STEPPER / "stepper.css").read_text()
 
@@ -38,7 +43,7 @@ author = "The khosim authors"
 copyright = "2026 The khosim authors. Text CC BY 4.0, code MIT"  # noqa: A001 - the name is Sphinx's
 
 extensions = ["myst_nb", "sphinxcontrib.bibtex"]
-exclude_patterns = ["_build", "_static", "data", "press"]
+exclude_patterns = ["_build", "_static", "_templates", "data", "press"]
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath", "fieldlist"]
 myst_heading_anchors = 3
 
@@ -46,6 +51,7 @@ bibtex_bibfiles = ["references.bib"]
 
 html_theme = "furo"
 html_title = project
+templates_path = ["_templates"]
 html_static_path = ["_static/book.css", "generated/static"]
 html_css_files = ["book.css"]
 html_copy_source = False
@@ -84,16 +90,23 @@ def make_pages(_app: Sphinx, _config: Config) -> None:
     (static / "figures.js").write_text(carried)
 
 
-def dress(app: Sphinx, _page: str, _template: str, context: dict[str, Any], doctree: Any) -> None:
-    """Load the stepper where there is one. What myst-nb brings for outputs that our pages never hold stays away."""
+def dress(app: Sphinx, page: str, _template: str, context: dict[str, Any], doctree: Any) -> None:
+    """Load the stepper where there is one, and the search on its page. What our pages never use stays away."""
     if doctree is not None and "khosim-figure" in context.get("body", ""):
         app.add_js_file("figures.js", loading_method="defer")
-    context["css_files"] = [file for file in context["css_files"] if "mystnb" not in str(file.filename)]
+    context["css_files"] = [file for file in context["css_files"] if not IDLE & set(_words(file))]
+    if page != "search":
+        context["script_files"] = [file for file in context["script_files"] if not SEARCHING & set(_words(file))]
+
+
+def _words(file: Any) -> list[str]:
+    return re.split(r"[/.]", str(file.filename))
 
 
 def check(app: Sphinx, failed: Exception | None) -> None:
-    """Read the built pages once more, as a browser would."""
+    """Leave out of the theme's style what no page uses, and read the pages once more, as a browser would."""
     if failed is None and app.builder.name == "html":
+        lighten(Path(app.outdir))
         for line in faults(Path(app.outdir)):
             log.warning(line)
 
@@ -106,4 +119,5 @@ def setup(app: Sphinx) -> None:
     app.connect("doctree-resolved", References(names(), numbers()))
     app.add_transform(StepLinks)
     app.add_transform(Card)
+    app.set_translator("html", Lean)
     app.add_html_math_renderer("mathml", (visit_math, None), (visit_math_block, None))
