@@ -40,7 +40,7 @@ class Card:
             self.asks, self.program, self.options = case.asks, case.program.strip("\n"), case.options
             self.truth_form = form(item.truth(case), case.options)
         else:
-            self.asks, self.program, self.options, self.truth_form = item.asks, "", (), item.form
+            self.asks, self.program, self.options, self.truth_form = item.asks, item.start, (), item.form
 
     @property
     def verb(self) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from inspect import cleandoc
+from inspect import cleandoc, signature
 from typing import Any, Protocol
 
 from khosim.config import MachineConfig
 from khosim.errors import UsageError
 from khosim.run.history import History
+from khosim.steps import PATHS
 from khosim.teach.case import Played
 from khosim.teach.question import ask, named
 from khosim.teach.shortest import shortest
@@ -31,7 +32,10 @@ class Asked(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """An exercise of grade 2, 3 or 4. `judge` raises `UsageError` for an answer of another kind."""
+    """An exercise of grade 2, 3 or 4. `judge` raises `UsageError` for an answer of another kind.
+
+    `start` is code to begin with, where the answer is code.
+    """
 
     name: str
     chapter: int
@@ -41,6 +45,7 @@ class Task:
     asks: str
     form: str
     judge: Judge
+    start: str = ""
 
 
 TASKS: dict[str, Task] = {}
@@ -48,11 +53,11 @@ TASKS: dict[str, Task] = {}
 
 
 def _add(make: Asked, chapter: int, objective: int, grade: int, hints: tuple[str, str], form: str,
-         judge: Judge) -> None:  # fmt: skip
+         judge: Judge, start: str = "") -> None:  # fmt: skip
     name = named(make)  # type: ignore[arg-type]  # a function, of whatever signature
     if name in TASKS:
         raise TypeError(f"two exercises are named {name!r}; give one of them another name")
-    TASKS[name] = Task(name, chapter, objective, grade, hints, cleandoc(make.__doc__ or ""), form, judge)
+    TASKS[name] = Task(name, chapter, objective, grade, hints, cleandoc(make.__doc__ or ""), form, judge, start)
 
 
 def by_hand(*, chapter: int, objective: int, hints: tuple[str, str]) -> Callable[..., Any]:
@@ -72,7 +77,7 @@ def change(*, chapter: int, objective: int, hints: tuple[str, str]) -> Callable[
                 return Verdict(False, f"Not yet. {sentence} Your run opens at step {trace.start}.", trace=trace)
             return Verdict(True, f"Right: each property holds in your run of {trace.steps} steps.", trace=trace)
 
-        form = "the recording of your run, such as `trace` after `with m.record(...) as trace:`"
+        form = "the recording that `with m.record(...) as trace:` made of your run"
         _add(properties, chapter, objective, CHANGE, hints, form, judge)
         return properties
 
@@ -96,10 +101,19 @@ def write_path(*, chapter: int, objective: int, hints: tuple[str, str], paths: t
             return Verdict(False, words, trace=found.run.history)
 
         form = f"your function for {' and '.join(f'`{path}()`' for path in paths)}"
-        _add(holds, chapter, objective, WRITE, hints, form, judge)
+        _add(holds, chapter, objective, WRITE, hints, form, judge, _posted(paths))
         return holds
 
     return add
+
+
+def _posted(paths: tuple[str, ...]) -> str:
+    """Code that defines these paths as they were posted: what a reader changes."""
+    code = "from khosim.steps import PATHS, Step"
+    for name in paths:
+        told = ", ".join(signature(PATHS[name]).parameters)
+        code += f'\n\n\ndef {name}({told}):  # as posted: change it\n    return (yield from PATHS["{name}"]({told}))'
+    return code
 
 
 def _written(written: Any, paths: tuple[str, ...]) -> Mapping[str, Callable[..., Any]]:

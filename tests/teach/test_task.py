@@ -1,3 +1,6 @@
+import re
+from html import unescape
+
 import pytest
 
 import khosim
@@ -39,6 +42,22 @@ def test_the_posted_kernel_gets_the_shortest_counterexample():
     assert not verdict.right
     assert [call.text.partition("(")[0] for call in verdict.trace.calls] == ["memfd_create", "ftruncate"]
     assert "64 bytes, its KHO inode remembers 0" in verdict.words
+
+
+def test_the_code_to_start_from_is_the_posted_path_and_stands_on_the_card():
+    start = TASKS["mirror-the-size"].start
+    exec(start, names := {})  # noqa: S102 - as a reader does
+    mine, posted = names["i_size_write"], TASKS["mirror-the-size"].judge(PATHS["i_size_write"])
+    assert TASKS["mirror-the-size"].judge(mine).words == posted.words
+    for said in (repr(exercise("mirror-the-size")), unescape(exercise("mirror-the-size").html())):
+        for line in start.splitlines():
+            assert line in said
+
+
+def test_how_to_answer_ends_in_one_colon():
+    for name in ("two-kexecs", "mirror-the-size", "who-pays"):
+        assert "::" not in exercise(name).html()
+        assert not re.search(r":\W+: ", exercise(name).html())
 
 
 def test_a_repair_is_right_after_every_program():
