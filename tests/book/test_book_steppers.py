@@ -9,13 +9,11 @@ from tests import hands
 from tests.book.leaf import notebook
 from tests.browser import opened, t
 from tests.show.bare import recorded
+from tests.test_notebooks import CHAPTERS, figures
 
 START, FRAMES = "notebooks/00-start-here.html", "notebooks/01-frames-bits-and-a-buddy.html"
-FIGURES = [
-    (START, "one-page-crosses"), (START, "two-pages-one-touched"), (START, "no-frame-for-page-0"),
-    (FRAMES, "two-frames-one-bit"), (FRAMES, "a-page-goes"),
-]  # fmt: skip
-ONE_KERNEL_OR_TWO_FUTURES = {"no-frame-for-page-0", "a-page-goes"}
+FIGURES = [(f"notebooks/{chapter}.html", name) for chapter in CHAPTERS for name in figures(chapter)]
+EVERY_HAND = {"one-page-crosses", "two-pages-one-touched", "two-frames-one-bit", "two-kexecs"}
 IN_VIEW = """(id) => { const box = document.getElementById(id).querySelector(".kho").getBoundingClientRect();
     return box.top > -1 && box.top < innerHeight / 2; }"""
 
@@ -42,11 +40,14 @@ def test_all_figures_of_the_book_are_in_these_tests(book):
 
 @pytest.mark.parametrize(("address", "name"), FIGURES)
 def test_a_reader_can_do_all_there_is_to_do(book, browser, served, address, name):
-    """Each figure over file, where most is forbidden; the first of each page from a server too."""
-    fits = hands.ALL if name not in ONE_KERNEL_OR_TWO_FUTURES else [hands.there_and_back, hands.buttons, hands.drag]
+    """Each figure over file, where most is forbidden; the first of each page from a server too.
+
+    Not every hand finds its hold on one kernel or many, on two futures, or where no page is cached at the end.
+    """
+    fits = hands.ALL if name in EVERY_HAND else [hands.there_and_back, hands.buttons, hands.drag]
     first = next(figure for page, figure in FIGURES if page == address)
     for home in [f"{book.html.as_uri()}/"] + [served] * (name == first):
-        with opened(browser, home + address, 1200, home=home) as page:
+        with opened(browser, home + address, 1200, "article", home=home) as page:  # drawn when it comes near
             place = drawn(page, name)
             for hand in fits:
                 hand(place)

@@ -30,7 +30,7 @@ def bits_from_the_lists(m: MachineState, fdt: int) -> Path[bool]:
     """Make the bitmap from what the FDT and the blocks name, then go on as ever.
 
     Kernel:   kernel/kexec_handover.c, kho_populate()
-    Locks:    none, one CPU runs
+    Locks:    none; a boot has one CPU
     Left out: a damaged FDT
     """
     root = decode(bytes(m.ram[fdt : fdt + m.config.fdt_bytes]))
