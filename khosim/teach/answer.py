@@ -7,7 +7,7 @@ from typing import Any
 
 from khosim.errors import UsageError
 
-__all__ = ["fitted", "form", "same", "wrong_entry"]
+__all__ = ["WHOLE", "fitted", "form", "same", "wrong_entry"]
 
 WHOLE = "your answer"
 """The entry of an answer that has no parts."""

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from khosim.run.history import History
-from khosim.teach.answer import fitted, same, wrong_entry
+from khosim.teach.answer import WHOLE, fitted, same, wrong_entry
 from khosim.teach.case import Case, Played, play
 from khosim.teach.seed import Seed
 from khosim.teach.verdict import Verdict
@@ -83,10 +83,11 @@ class Question:
         if entry is None:
             return Verdict(True, "Right: the model gives the same.")
         belief = next((name for name, other in self.believed(case).items() if same(other, answer)), "")
-        words = [f"Not yet. What the model gives differs at: {entry!r}.", f"Rule: {case.rule_of(entry)}"]
+        where = "" if entry == WHOLE else f" at entry {entry!r}" + ", counted from 0" * isinstance(entry, int)
+        words = [f"Not yet. The model gives something else{where}.", f"Rule: {case.rule_of(entry)}"]
         if belief:
-            told = MISTAKES[belief].belief if belief in MISTAKES else belief
-            words.append(f"Your answer would be right if this were so: {told!r} ({belief})")
+            told = f"{MISTAKES[belief].belief!r} ({belief})" if belief in MISTAKES else repr(belief)
+            words.append(f"Your answer would be right if this were so: {told}")
         if hint > 1:
             words.append(f"Where to look: {case.look}")
         return Verdict(False, "\n".join(words), belief)

@@ -65,3 +65,15 @@ def test_an_answer_of_another_form_does_not_count():
 def test_a_name_is_given_once():
     with pytest.raises(TypeError, match="first-byte"):
         ask(chapter=1, objective=1)(desk.first_byte)
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong", "said"),
+    [
+        ("first-byte", b"", "something else at entry 'its length'."),
+        ("size-by-hand", 77, "something else.\n"),
+        ("cached-pages", {"page 0": True, "page 1": True}, "something else at entry 'page 0'."),
+    ],
+)
+def test_the_place_of_a_slip_is_told_in_words(name, wrong, said):
+    assert said in QUESTIONS[name].judge(0, wrong).words
