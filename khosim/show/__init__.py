@@ -14,7 +14,18 @@ from khosim.show.owners import names_of
 from khosim.show.source import sources
 from khosim.show.text import plain, state_table, transcript
 
-__all__ = ["document", "fallback", "mimebundle", "plain", "sources", "state_table", "states", "stepper", "transcript"]
+__all__ = [
+    "document",
+    "fallback",
+    "mimebundle",
+    "plain",
+    "sources",
+    "state_table",
+    "states",
+    "stepper",
+    "transcript",
+    "view",
+]
 
 
 def stepper(history: History, file: str | None = None, t: int | None = None) -> Any:
@@ -40,9 +51,14 @@ def mimebundle(history: History) -> dict[str, Any]:
     bundle: dict[str, Any] = {"text/plain": plain(history), "text/html": fallback(history, drawn)}
     if find_spec("anywidget") is None:
         return bundle
-    found = _widget(history, drawn)._repr_mimebundle_()
+    return {**view(_widget(history, drawn)), **bundle}
+
+
+def view(widget: Any) -> dict[str, Any]:
+    """Return the part of a mime bundle that stands for a widget: all that it gives but text."""
+    found = widget._repr_mimebundle_()
     data = found[0] if isinstance(found, tuple) else found or {}
-    return {**data, **bundle}
+    return {kind: value for kind, value in data.items() if not kind.startswith("text/")}
 
 
 def _widget(history: History, drawn: dict[str, Any], t: int | None = None) -> Any:

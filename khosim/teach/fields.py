@@ -8,7 +8,7 @@ from typing import Any
 import ipywidgets as w
 
 from khosim.errors import UsageError
-from khosim.show import stepper
+from khosim.show import stepper, view
 from khosim.teach.card import Card
 from khosim.teach.inputs import Inputs
 from khosim.teach.question import Question
@@ -71,9 +71,9 @@ class Fields(w.VBox):  # type: ignore[misc]  # ipywidgets ships no types
 
     def _again(self, _button: Any) -> None:
         """Take the next instance, with an empty field."""
-        other = Fields(Card(self.card.item, self.card.seed + 1))
-        self.card, self.hint, self.input = other.card, 1, other.input
-        self.field.children = (other.input,)
+        self.card, self.hint = Card(self.card.item, self.card.seed + 1), 1
+        self.input = self._input()
+        self.field.children = (self.input,)
         self.run.children = ()
         self._say("")
         self._show()
@@ -101,6 +101,4 @@ def shown(*cards: Card) -> dict[str, Any]:
         rows.append(Fields(card))
         if card.verdict is not None and card.verdict.trace is not None:
             rows.append(stepper(card.verdict.trace))
-    found = w.VBox(rows)._repr_mimebundle_()
-    data = found[0] if isinstance(found, tuple) else found or {}
-    return {kind: value for kind, value in data.items() if not kind.startswith("text/")}
+    return view(w.VBox(rows))
