@@ -49,17 +49,17 @@ class Question:
         """What the model answers."""
         key = (case.asks, case.program, "")
         if key not in self._known:
-            self._known[key] = case.read(self.play(case))
+            run = self.play(case)  # once, for the reading and all misreadings
+            self._known[key] = case.read(run)
+            for belief, read in case.misread.items():
+                self._kept(case, belief, partial(read, run))
         return self._known[key]
 
     def believed(self, case: Case) -> dict[str, Any]:
         """What each belief answers: a planted mistake by its name, a misreading by its words."""
-        return {name: self.under(case, name) for name in case.mistakes} | {
-            belief: self._kept(case, belief, partial(self._misread, case, belief)) for belief in case.misread
-        }
-
-    def _misread(self, case: Case, belief: str) -> Any:
-        return case.misread[belief](self.play(case))
+        self.truth(case)
+        misread = {belief: self._known[case.asks, case.program, belief] for belief in case.misread}
+        return {name: self.under(case, name) for name in case.mistakes} | misread
 
     def under(self, case: Case, mistake: str) -> Any:
         """What a kernel with a planted mistake answers, or that it never comes so far."""
