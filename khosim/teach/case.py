@@ -7,10 +7,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import khosim
+from khosim.config import MachineConfig
 from khosim.errors import BusError, KernelFailure
 from khosim.run.history import History
 
-__all__ = ["Case", "Paths", "Played", "play"]
+__all__ = ["OPEN", "PAGE", "Case", "Paths", "Played", "play"]
+
+OPEN = 'fd = m.os.memfd_create("guest", khosim.MFD_KHO)'
+"""The line with which most programs begin, in each of their kernels."""
+PAGE = MachineConfig().page_size
+"""Bytes of a page, where a program's machine has no shape of its own."""
 
 Paths = Mapping[str, Callable[..., Any]]
 """Kernel paths to replace, by name."""

@@ -6,13 +6,12 @@ from khosim.kernel.shmem_kho import ENOMEM
 from khosim.state import handover
 from khosim.state.blocks import load_block
 from khosim.state.snapshot import Snapshot
-from khosim.teach.case import Case, Played
+from khosim.teach.case import PAGE, Case, Played
 from khosim.teach.question import ask
 from khosim.teach.seed import Seed
 
-__all__ = ["FIRST_USE", "PAGE", "TEXTS", "frame_of", "knows"]
+__all__ = ["FIRST_USE", "TEXTS", "frame_of", "knows"]
 
-PAGE = 64
 TEXTS = ("hello, next kernel", "keep this", "written by the first")
 FIRST_USE = "A page comes back when somebody uses it: one page, on first use."
 PLACES = ("cache", "block", "bit")

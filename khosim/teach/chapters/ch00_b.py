@@ -5,8 +5,8 @@ from __future__ import annotations
 from khosim.run.history import History
 from khosim.state import handover
 from khosim.state.blocks import load_block
-from khosim.teach.case import Case, Played
-from khosim.teach.chapters.ch00 import FIRST_USE, PAGE, TEXTS, knows
+from khosim.teach.case import PAGE, Case, Played
+from khosim.teach.chapters.ch00 import FIRST_USE, TEXTS, knows
 from khosim.teach.question import ask
 from khosim.teach.seed import Seed
 from khosim.teach.task import by_hand

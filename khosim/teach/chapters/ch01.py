@@ -5,13 +5,12 @@ from __future__ import annotations
 from itertools import groupby
 
 from khosim.state.lists import free_area, list_walk
-from khosim.teach.case import Case, Played
+from khosim.teach.case import PAGE, Case, Played
 from khosim.teach.question import ask
 from khosim.teach.seed import Seed
 
-__all__ = ["PAGE", "SAME_PATH", "references", "text_of"]
+__all__ = ["SAME_PATH", "references", "text_of"]
 
-PAGE = 64
 SAME_PATH = "A page taken back walks the path of a fresh one: lock, add, charge, queue."
 PLACES = ("refcount", "mapping", "dirty", "lru", "bit", "block", "byte")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from khosim.state import handover
 from khosim.state.blocks import load_block
-from khosim.teach.case import Case, Played
-from khosim.teach.chapters.ch01 import PAGE, SAME_PATH, references, text_of
+from khosim.teach.case import PAGE, Case, Played
+from khosim.teach.chapters.ch01 import SAME_PATH, references, text_of
 from khosim.teach.question import ask
 from khosim.teach.seed import Seed
 from khosim.teach.task import by_hand

@@ -5,13 +5,12 @@ from __future__ import annotations
 from itertools import pairwise
 
 from khosim.state.mem_map import PG_uptodate
-from khosim.teach.case import Case, Played
+from khosim.teach.case import PAGE, Case, Played
 from khosim.teach.question import ask
 from khosim.teach.seed import Seed
 
-__all__ = ["EVERYBODY", "KINDS", "PAGE", "kinds", "pages_after"]
+__all__ = ["EVERYBODY", "KINDS", "kinds", "pages_after"]
 
-PAGE = 64
 KINDS = ("hole", "promised", "page")
 EVERYBODY = "A write, a fault and fallocate bring a page in. A read, a seek and a change of size do not."
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from khosim.teach.case import Case
-from khosim.teach.chapters.ch02 import EVERYBODY, KINDS, PAGE, kinds, pages_after
+from khosim.teach.case import PAGE, Case
+from khosim.teach.chapters.ch02 import EVERYBODY, KINDS, kinds, pages_after
 from khosim.teach.question import ask
 from khosim.teach.seed import Seed
 from khosim.teach.task import by_hand

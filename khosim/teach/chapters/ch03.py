@@ -7,14 +7,13 @@ from khosim.state.blocks import kho_i_size, load_block
 from khosim.state.cells import find_kho
 from khosim.state.handover import metadata
 from khosim.state.snapshot import Snapshot
-from khosim.teach.case import Case, Played
+from khosim.teach.case import OPEN, Case, Played
 from khosim.teach.question import ask
 from khosim.teach.seed import Seed
 from khosim.user.machine import Machine, session
 
 __all__ = ["next_kernel", "when"]
 
-OPEN = 'fd = m.os.memfd_create("guest", khosim.MFD_KHO)'
 FOUR = {"nblocks": 4}
 """A file of four blocks, so that its KHO inode is five words."""
 

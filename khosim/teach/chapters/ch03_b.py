@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from khosim.teach.case import Case, Played
-from khosim.teach.chapters.ch03 import FOUR, OPEN, found_by_next, next_kernel, when
+from khosim.teach.case import OPEN, Case, Played
+from khosim.teach.chapters.ch03 import FOUR, found_by_next, next_kernel, when
 from khosim.teach.question import ask
 from khosim.teach.seed import Seed
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from khosim.errors import KernelFailure
 from khosim.run.history import History
-from khosim.teach.case import Case, Played
-from khosim.teach.chapters.ch03 import FOUR, OPEN, found_by_next, kho_words
+from khosim.teach.case import OPEN, Case, Played
+from khosim.teach.chapters.ch03 import FOUR, found_by_next, kho_words
 from khosim.teach.seed import Seed
 from khosim.teach.task import by_hand, change, discuss, write_path
 

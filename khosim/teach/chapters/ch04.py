@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from khosim.run.history import History
 from khosim.steps import Step
-from khosim.teach.case import Case, Played
+from khosim.teach.case import OPEN, PAGE, Case, Played
 from khosim.teach.question import ask
 from khosim.teach.seed import Seed
 
-__all__ = ["CALLS", "MODES_RULE", "OPEN", "PAGE", "attempts", "four_kinds", "ways"]
+__all__ = ["CALLS", "MODES_RULE", "attempts", "four_kinds", "ways"]
 
-PAGE = 64
-OPEN = 'fd = m.os.memfd_create("guest", khosim.MFD_KHO)'
 MODES_RULE = "A held page comes back for everybody. At a hole, SGP_READ and SGP_NOALLOC get nothing, the others a page."
 CALLS = {
     "reads": f"m.os.pread(fd, 1, {PAGE} * {{0}})",

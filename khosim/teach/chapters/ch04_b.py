@@ -6,8 +6,8 @@ from errno import errorcode
 
 from khosim.run.history import History
 from khosim.state.mem_map import PG_dirty
-from khosim.teach.case import Case
-from khosim.teach.chapters.ch04 import OPEN, PAGE, attempts, four_kinds
+from khosim.teach.case import OPEN, PAGE, Case
+from khosim.teach.chapters.ch04 import attempts, four_kinds
 from khosim.teach.question import ask
 from khosim.teach.seed import Seed
 

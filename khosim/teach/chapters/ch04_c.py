@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from khosim.kernel.shmem_kho import EFBIG
 from khosim.run.history import History
-from khosim.teach.case import Case, Played
-from khosim.teach.chapters.ch04 import CALLS, MODES_RULE, OPEN, PAGE, ways
+from khosim.teach.case import OPEN, PAGE, Case, Played
+from khosim.teach.chapters.ch04 import CALLS, MODES_RULE, ways
 from khosim.teach.seed import Seed
 from khosim.teach.task import by_hand, change, discuss, write_path
 

@@ -9,13 +9,12 @@ from khosim.state.blocks import load_block
 from khosim.state.lists import list_walk, lru_head
 from khosim.state.mem_map import PG_dirty
 from khosim.state.pte import NONE, load_pte
-from khosim.teach.case import Case, Played
+from khosim.teach.case import OPEN, Case, Played
 from khosim.teach.question import ask
 from khosim.teach.seed import Seed
 
 __all__: list[str] = []
 
-OPEN = 'fd = m.os.memfd_create("guest", khosim.MFD_KHO)'
 SGP = {SGP_READ: "SGP_READ", SGP_CACHE: "SGP_CACHE", SGP_WRITE: "SGP_WRITE"}
 
 

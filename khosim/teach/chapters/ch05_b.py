@@ -7,8 +7,8 @@ from itertools import permutations
 
 from khosim.run.history import History
 from khosim.state.mem_map import PG_locked
-from khosim.teach.case import Case, Played
-from khosim.teach.chapters.ch05 import OPEN, pages
+from khosim.teach.case import OPEN, Case, Played
+from khosim.teach.chapters.ch05 import pages
 from khosim.teach.question import ask
 from khosim.teach.seed import Seed
 from khosim.teach.task import by_hand, change, discuss, write_path

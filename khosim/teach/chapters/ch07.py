@@ -5,11 +5,10 @@ from __future__ import annotations
 from functools import cache
 
 from khosim.state import fdt, handover
-from khosim.teach.case import Case, Played, play
+from khosim.teach.case import OPEN, Case, Played, play
 from khosim.teach.question import ask
 from khosim.teach.seed import Seed
 
-OPEN = 'fd = m.os.memfd_create("guest", khosim.MFD_KHO)'
 LOOK_AT_BOOT = "Play it, and walk through the steps of a `kexec`."
 
 

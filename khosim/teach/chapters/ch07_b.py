@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from khosim.teach.case import Case, Played
+from khosim.teach.case import OPEN, Case, Played
 from khosim.teach.question import ask
 from khosim.teach.seed import Seed
-
-OPEN = 'fd = m.os.memfd_create("guest", khosim.MFD_KHO)'
 
 
 def bits_set(run: Played) -> int:

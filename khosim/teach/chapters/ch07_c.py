@@ -8,11 +8,10 @@ import khosim
 from khosim.run.history import History
 from khosim.state import handover
 from khosim.state.blocks import load_block
-from khosim.teach.case import Case, Played
+from khosim.teach.case import OPEN, Case, Played
 from khosim.teach.seed import Seed
 from khosim.teach.task import by_hand, change, discuss, write_path
 
-OPEN = 'fd = m.os.memfd_create("guest", khosim.MFD_KHO)'
 FLIP = "m.words[m.bitmap_phys >> 3] ^= 1 << {}\nm = m.kexec()"
 
 
