@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from khosim.state.machine import MachineState
 
-__all__ = ["kho_i_size", "load_block", "set_kho_i_size", "store_block"]
+__all__ = ["kho_i_size", "listed_block", "load_block", "set_kho_i_size", "store_block"]
 
 
 def kho_i_size(m: MachineState, kho: int) -> int:
@@ -24,6 +24,11 @@ def set_kho_i_size(m: MachineState, kho: int, size: int) -> None:
 def load_block(m: MachineState, kho: int, index: int) -> int:
     """`blocks[index].start`: the physical address of the page at `index`, 0 for none. No bound is checked."""
     return m.words[(kho >> 3) + 1 + index]
+
+
+def listed_block(m: MachineState, kho: int, index: int) -> int:
+    """As `load_block`, and 0 for an index past the list."""
+    return load_block(m, kho, index) if index < m.config.nblocks else 0
 
 
 def store_block(m: MachineState, kho: int, index: int, start: int) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from itertools import pairwise
 
 from khosim.state import handover, page_cache
-from khosim.state.blocks import kho_i_size, load_block
+from khosim.state.blocks import kho_i_size, listed_block, load_block
 from khosim.state.buddy import in_scratch
 from khosim.state.handover import HandoverError, KhoFile
 from khosim.state.machine import MachineState
@@ -87,7 +87,7 @@ def cache_agrees(m: MachineState) -> Iterator[str]:
     """A cached page of a KHO file is in the frame that its block names."""
     for ino, name, kho in _live(m):
         for index, entry in page_cache.entries(m, ino, 0, m.file_pages):
-            block = load_block(m, kho, index) // m.page_size if index < m.config.nblocks else 0
+            block = listed_block(m, kho, index) // m.page_size
             if entry >= 0 and block != entry:
                 yield f"page {index} of {name} is cached in frame {entry:#x}, its block names {block:#x}"
 

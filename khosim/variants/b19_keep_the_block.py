@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from khosim.kernel.shmem_kho import shmem_kho_free_block
-from khosim.state.blocks import load_block
+from khosim.state.blocks import listed_block
 from khosim.state.machine import MachineState
 from khosim.state.mem_map import PG_uptodate, test_flag
 from khosim.state.phys import phys_pfn
@@ -21,7 +21,7 @@ def kho_free_block_unless_restored(m: MachineState, ino: int, index: int) -> Pat
     Locks:    none
     Left out: -
     """
-    start = load_block(m, m.inode.kho[ino], index) if index < m.config.nblocks else 0
+    start = listed_block(m, m.inode.kho[ino], index)
     folio = phys_pfn(m, start)
     if start and test_flag(m, folio, PG_uptodate) and not m.page.mapping[folio]:
         m.page.refcount[folio] += 1

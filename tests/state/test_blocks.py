@@ -5,7 +5,7 @@ import struct
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from khosim.state.blocks import kho_i_size, load_block, set_kho_i_size, store_block
+from khosim.state.blocks import kho_i_size, listed_block, load_block, set_kho_i_size, store_block
 from tests.state.bare import bare
 
 NBLOCKS = 6
@@ -35,3 +35,10 @@ def test_no_bound_is_checked():
     m = bare(nblocks=NBLOCKS)
     m.words[(640 >> 3) + 1 + NBLOCKS] = 77
     assert load_block(m, 640, NBLOCKS) == 77
+
+
+def test_past_the_list_there_is_no_block():
+    m = bare(nblocks=NBLOCKS)
+    for index in range(NBLOCKS + 1):
+        store_block(m, 640, index, 7)
+    assert [listed_block(m, 640, index) for index in (0, NBLOCKS - 1, NBLOCKS)] == [7, 7, 0]

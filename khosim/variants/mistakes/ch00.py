@@ -10,7 +10,7 @@ from khosim.kernel.shmem import shmem_get_folio
 from khosim.kernel.shmem_file import Read, shmem_file_read_iter
 from khosim.kernel.shmem_kho import SGP_CACHE, bitmap_clear, bitmap_set, shmem_alloc_folio, shmem_alloc_kho_folio
 from khosim.state import handover, page_cache
-from khosim.state.blocks import load_block, store_block
+from khosim.state.blocks import listed_block, load_block, store_block
 from khosim.state.machine import MachineState
 from khosim.state.mem_map import PG_dirty, PG_uptodate, set_flag
 from khosim.state.phys import copy, fill, pfn_phys, phys_pfn
@@ -83,7 +83,7 @@ def back_by_copy(m: MachineState, ino: int, index: int, sgp: int) -> Path[int]:
     Locks:    none
     Left out: -
     """
-    start = load_block(m, m.inode.kho[ino], index) if index < m.config.nblocks else 0
+    start = listed_block(m, m.inode.kho[ino], index)
     folio: int | None
     if not start:
         folio = yield from posted_alloc(m, ino, index, sgp)
@@ -110,7 +110,7 @@ def back_means_gone(m: MachineState, ino: int, index: int, sgp: int) -> Path[int
     Locks:    none
     Left out: -
     """
-    held = index < m.config.nblocks and load_block(m, m.inode.kho[ino], index)
+    held = listed_block(m, m.inode.kho[ino], index)
     folio: int = yield from posted_alloc(m, ino, index, sgp)
     if held:
         yield from bitmap_clear(m, folio)

@@ -12,7 +12,7 @@ from khosim.kernel.shmem_kho import (
     shmem_kho_free_block,
     start_folio,
 )
-from khosim.state.blocks import load_block, store_block
+from khosim.state.blocks import listed_block, load_block, store_block
 from khosim.state.buddy import free_block, in_scratch
 from khosim.state.lists import list_add, list_del, list_walk, pcp_head
 from khosim.state.machine import MachineState
@@ -93,7 +93,7 @@ def one_more_reference(m: MachineState, ino: int, index: int, sgp: int) -> Path[
     Locks:    none
     Left out: -
     """
-    held = index < m.config.nblocks and load_block(m, m.inode.kho[ino], index)
+    held = listed_block(m, m.inode.kho[ino], index)
     folio: int = yield from posted_kho(m, ino, index, sgp)
     if held:
         m.page.refcount[folio] += 1
@@ -109,7 +109,7 @@ def block_then_bit(m: MachineState, ino: int, index: int) -> Path[None]:
     Left out: -
     """
     kho = m.inode.kho[ino]
-    start = load_block(m, kho, index) if index < m.config.nblocks else 0
+    start = listed_block(m, kho, index)
     if not start:
         yield from posted_free_block(m, ino, index)
         return

@@ -13,7 +13,7 @@ from khosim.kernel.shmem_kho import (
 )
 from khosim.kernel.userfaultfd import VM_UFFD_MINOR, handle_userfault, vma_uffd
 from khosim.state import page_cache
-from khosim.state.blocks import load_block
+from khosim.state.blocks import listed_block
 from khosim.state.machine import MachineState
 from khosim.state.mem_map import PG_dirty, clear_flag
 from khosim.state.phys import FRESH, fill
@@ -32,7 +32,7 @@ def _entry(m: MachineState, ino: int, index: int) -> int:
 
 
 def _block(m: MachineState, ino: int, index: int) -> int:
-    return load_block(m, m.inode.kho[ino], index) if index < m.config.nblocks else 0
+    return listed_block(m, m.inode.kho[ino], index)
 
 
 def miss_is_a_hole(m: MachineState, ino: int, index: int, sgp: int, vma: int = NO_VMA) -> Path[Found]:

@@ -7,7 +7,7 @@ from khosim.kernel.memfd import kho_inode_create
 from khosim.kernel.shmem_kho import bitmap_set, shmem_alloc_kho_folio
 from khosim.state import handover
 from khosim.state.bitmap import clear_bit, set_bit, test_bit
-from khosim.state.blocks import load_block, store_block
+from khosim.state.blocks import listed_block, load_block, store_block
 from khosim.state.fdt import FdtError, Node, decode, encode
 from khosim.state.handover import HandoverError
 from khosim.state.machine import MachineState
@@ -52,7 +52,7 @@ def alloc_sets_the_bit_again(m: MachineState, ino: int, index: int, sgp: int) ->
     Locks:    none
     Left out: -
     """
-    back = index < m.config.nblocks and load_block(m, m.inode.kho[ino], index)
+    back = listed_block(m, m.inode.kho[ino], index)
     folio: int = yield from posted["shmem_alloc_kho_folio"](m, ino, index, sgp)
     if back:
         yield from bitmap_set(m, folio)
@@ -178,7 +178,7 @@ def alloc_names_the_frame(m: MachineState, ino: int, index: int, sgp: int) -> Pa
     Locks:    none
     Left out: -
     """
-    back = index < m.config.nblocks and load_block(m, m.inode.kho[ino], index)
+    back = listed_block(m, m.inode.kho[ino], index)
     folio: int = yield from posted["shmem_alloc_kho_folio"](m, ino, index, sgp)
     if folio >= 0 and not back:
         store_block(m, m.inode.kho[ino], index, folio)
