@@ -21,6 +21,7 @@ import nbformat
 import pytest
 
 from khosim.show.frame import slug
+from khosim.teach import items
 from khosim.teach.question import QUESTIONS
 from khosim.teach.task import TASKS
 from khosim.variants.mistakes import MISTAKES
@@ -256,40 +257,35 @@ def test_a_kernel_that_forgets_one_flag_fails_the_chapter(tmp_path):
     assert re.search(r"\d+ failed, \d+ passed", done.stdout)
 
 
-ITEMS = [*QUESTIONS.values(), *TASKS.values()]
-ASKING = [name for name in CHAPTERS if any(item.chapter == int(name[:2]) for item in ITEMS)]
-asking = pytest.mark.parametrize("name", ASKING)
-
-
-def items(name):
+def asked(name):
     """The questions and exercises of a chapter."""
-    return [item for item in ITEMS if item.chapter == int(name[:2])]
+    return [item for item in items() if item.chapter == int(name[:2])]
 
 
-@asking
+@chapters
 def test_each_objective_is_met_by_a_question_or_an_exercise(name):
     text = "\n".join(cell.source for cell in stored(name).cells if cell.cell_type == "markdown")
     part = re.search(r"^## Objectives\n(.*?)^## ", text, re.MULTILINE | re.DOTALL)[1]
     objectives = [int(number) for number in re.findall(r"^(\d+)\. ", part, re.MULTILINE)]
     assert objectives == [*range(1, len(objectives) + 1)]
-    assert {item.objective for item in items(name)} == {*objectives}
+    assert {item.objective for item in asked(name)} == {*objectives}
 
 
-@asking
+@chapters
 def test_asks_five_questions_at_the_end_and_sets_exercises_of_each_grade(name):
-    assert sum(getattr(item, "check", False) for item in items(name)) == 5
-    assert {item.grade for item in items(name)} >= {1, 2, 3, 4}
+    assert sum(getattr(item, "check", False) for item in asked(name)) == 5
+    assert {item.grade for item in asked(name)} >= {1, 2, 3, 4}
 
 
-@asking
+@chapters
 def test_shows_each_of_its_questions_and_exercises(name):
     shown = {cell.splitlines()[-1] for cell in code(name)}
     assert f"check_yourself({int(name[:2])})" in shown
-    for item in (item for item in items(name) if not getattr(item, "check", False)):
+    for item in (item for item in asked(name) if not getattr(item, "check", False)):
         assert f'{"exercise" if item.grade else "predict"}("{item.name}")' in shown
 
 
-@pytest.mark.parametrize("item", ITEMS, ids=lambda item: item.name)
+@pytest.mark.parametrize("item", items(), ids=lambda item: item.name)
 def test_a_card_speaks_as_a_colleague(item):
     said = [*item.hints, *([item.asks, item.form] if item.name in TASKS else [])]
     for case in [item.case(seed) for seed in range(4)] if item.name in QUESTIONS else []:

@@ -1,6 +1,6 @@
 """Run chapters from an empty kernel and store what they say: notebooks/NN-slug.md -> notebooks/NN-slug.ipynb.
 
-    python tools/chapters.py [notebooks/00-start-here.md ...]
+    python tools/chapters.py [notebooks/00-start-here.md ...]    without names: all of them
 
 Stored are text and HTML, never a widget: a widget without its kernel is a blank. No clock, no machine's name.
 The book's press uses `execute` too, and keeps the widgets: it makes figures of them.
@@ -8,7 +8,7 @@ The book's press uses `execute` too, and keeps the widgets: it makes figures of 
 
 import os
 import re
-import sys
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from pathlib import Path
 
 import jupytext
@@ -68,5 +68,7 @@ def measure(book: NotebookNode) -> tuple[int, int]:
 
 
 if __name__ == "__main__":
-    for name in sys.argv[1:] or sorted(CHAPTERS.glob("*.md")):
-        store(Path(name).resolve())
+    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
+    parser.add_argument("chapter", nargs="*", type=Path, default=sorted(CHAPTERS.glob("*.md")))
+    for chapter in parser.parse_args().chapter:
+        store(chapter.resolve())

@@ -18,7 +18,7 @@ from khosim.teach.progress import Progress, encoded
 from khosim.teach.question import QUESTIONS, Question
 from khosim.teach.task import TASKS, Task
 
-__all__ = ["Report", "check_yourself", "exercise", "names", "predict", "progress", "solution"]
+__all__ = ["Report", "check_yourself", "exercise", "items", "names", "predict", "progress", "solution"]
 
 
 def predict(name: str, answer: Any = ..., *, seed: int = 0, hint: int = 1) -> Card:
@@ -39,11 +39,11 @@ def exercise(name: str, answer: Any = ..., *, seed: int = 0, hint: int = 1) -> C
 
 def check_yourself(chapter: int, *, seed: int = 0) -> Deck:
     """The closing questions of a chapter, in one output. Raises `UsageError` for a chapter without."""
-    cards = [Card(q, seed) for q in QUESTIONS.values() if q.check and q.chapter == chapter]
-    if not cards:
+    asked = [q for q in QUESTIONS.values() if q.check and q.chapter == chapter]
+    if not asked:
         known = ", ".join(map(str, sorted({q.chapter for q in QUESTIONS.values() if q.check})))
         raise UsageError(f"chapter {chapter!r} has no closing questions; there are those of {known}")
-    return Deck(cards)
+    return Deck([Card(q, seed, f"Question {n} of {len(asked)}") for n, q in enumerate(asked, 1)])
 
 
 def _card(item: Any, answer: Any, seed: int, hint: int) -> Card:
@@ -91,13 +91,14 @@ def solution(name: str) -> Solution:
     return Solution("\n\n".join(inspect.getsource(part) for part in parts))
 
 
+def items() -> list[Question | Task]:
+    """Every question and exercise, in the order of the book."""
+    return sorted([*QUESTIONS.values(), *TASKS.values()], key=lambda item: (item.chapter, item.grade, item.name))
+
+
 def names() -> list[str]:
-    """Every question and exercise, in the order of the book: what a code of `progress()` has a bit for."""
-    return [item.name for item in sorted(_items(), key=lambda item: (item.chapter, item.grade, item.name))]
-
-
-def _items() -> list[Question | Task]:
-    return [*QUESTIONS.values(), *TASKS.values()]
+    """The names of all `items()`: what a code of `progress()` has a bit for."""
+    return [item.name for item in items()]
 
 
 class Report:
@@ -115,9 +116,9 @@ class Report:
     @property
     def chapters(self) -> dict[int, tuple[int, int]]:
         """(done, all) of each chapter."""
-        items = {item.name: item.chapter for item in _items()}
-        every = list(items.values())
-        return {n: (sum(items[name] == n for name in self.done), every.count(n)) for n in sorted(set(every))}
+        chapter = {item.name: item.chapter for item in items()}
+        every = list(chapter.values())
+        return {n: (sum(chapter[name] == n for name in self.done), every.count(n)) for n in sorted(set(every))}
 
     def __repr__(self) -> str:
         """A row for each chapter, and the code."""

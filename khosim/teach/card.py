@@ -28,11 +28,12 @@ class Card:
     `play()` returns the recording of its program.
     """
 
-    def __init__(self, item: Question | Task, seed: int = 0) -> None:
-        """Lay the instance of a seed on the table."""
+    def __init__(self, item: Question | Task, seed: int = 0, title: str = "") -> None:
+        """Lay the instance of a seed on the table. Without a title it bears its grade's."""
         if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
             raise UsageError(f"seed is a whole number from 0 on, not {seed!r}")
         self.item, self.seed = item, seed
+        self.title = title or GRADES[item.grade]
         self.verdict: Verdict | None = None
         self.notice = ""
         if isinstance(item, Question):
@@ -83,7 +84,7 @@ class Card:
 
     def __repr__(self) -> str:
         """The card as text: what a stored output holds."""
-        parts = [f"{GRADES[self.item.grade]} ({self.item.name})", self.asks]
+        parts = [f"{self.title} ({self.item.name})", self.asks]
         if self.program:
             parts.append("\n".join(f"    {line}" for line in self.program.splitlines()))
         parts.append(f"Answer with {self.truth_form}, in place of the dots: {self.how}")
@@ -91,7 +92,7 @@ class Card:
 
     def html(self) -> str:
         """The card as HTML without a script."""
-        title = f'<p class="khosim-card-title">{GRADES[self.item.grade]}</p>'
+        title = f'<p class="khosim-card-title">{self.title}</p>'
         code = f"<pre><code>{escape(self.program)}</code></pre>" if self.program else ""
         how = f"<code>{escape(self.how)}</code>"
         answer = f'<p class="khosim-card-form">Answer with {_markdown(self.truth_form, inline=True)}: {how}</p>'
@@ -100,7 +101,7 @@ class Card:
             for n, text in enumerate(self.item.hints, 1)
         )
         said = f'<pre class="khosim-card-said">{escape(self.said)}</pre>' if self.said else ""
-        name = escape(f"{GRADES[self.item.grade]}, {self.item.name}", quote=True)
+        name = escape(f"{self.title}, {self.item.name}", quote=True)
         inside = f"{title}{_markdown(self.asks)}{code}{answer}{hints}{said}"
         return f'<section class="khosim-card" aria-label="{name}">{inside}</section>'
 

@@ -71,7 +71,7 @@ class Fields(w.VBox):  # type: ignore[misc]  # ipywidgets ships no types
 
     def _again(self, _button: Any) -> None:
         """Take the next instance, with an empty field."""
-        self.card, self.hint = Card(self.card.item, self.card.seed + 1), 1
+        self.card, self.hint = Card(self.card.item, self.card.seed + 1, self.card.title), 1
         self.input = self._input()
         self.field.children = (self.input,)
         self.run.children = ()

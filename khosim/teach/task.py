@@ -100,7 +100,9 @@ def write_path(*, chapter: int, objective: int, hints: tuple[str, str], paths: t
             words = f"Not yet. {found.sentence}\nThe shortest program that shows it, of {tried} tried:\n{found.program}"
             return Verdict(False, words, trace=found.run.history)
 
-        form = f"your function for {' and '.join(f'`{path}()`' for path in paths)}"
+        form = f"your function for `{paths[0]}()`"
+        if len(paths) > 1:
+            form += ", or a dict of functions by their names"
         _add(holds, chapter, objective, WRITE, hints, form, judge, _posted(paths))
         return holds
 

@@ -12,7 +12,6 @@ from khosim.teach.task import TASKS
 from khosim.variants.mistakes import MISTAKES
 
 SEEDS, FEWEST = 1000, 6
-ITEMS = [*QUESTIONS.values(), *TASKS.values()]
 
 
 def instances(question):
@@ -68,7 +67,7 @@ def test_the_same_seed_gives_the_same_answer(name):
     assert case.read(question.play(case)) == question.truth(question.case(7))
 
 
-@pytest.mark.parametrize("item", ITEMS, ids=lambda item: item.name)
+@pytest.mark.parametrize("item", khosim.teach.items(), ids=lambda item: item.name)
 def test_has_what_a_reader_needs(item):
     assert item.objective > 0
     if item.grade:
