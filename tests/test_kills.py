@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ TRIED = sorted({mistake.chapter for mistake in PLANTED})
 
 PLANT = """
 import sys
+from dataclasses import replace
 from khosim.kernel.shmem_kho import shmem_alloc_kho_folio
 from khosim.steps import PATHS
 from khosim.variants.mistakes import MISTAKES, Mistake
@@ -53,15 +55,15 @@ def tried():
 
 @pytest.mark.parametrize("mistake", PLANTED, ids=lambda mistake: mistake.name)
 def test_a_chapter_catches_the_mistake(tried, mistake):
-    (found,) = [outcome for outcome in tried if outcome["name"] == mistake.name]
-    assert found["chapter"] == mistake.chapter
-    assert found["source"].startswith("assert ") or found["questions"], found["noted"]
+    (found,) = [outcome for outcome in tried if outcome.name == mistake.name]
+    assert found.chapter == mistake.chapter
+    assert found.source.startswith("assert ") or found.questions, found.noted
 
 
 @pytest.mark.parametrize("chapter", TRIED)
 def test_a_chapter_raises_nothing_without_a_mistake(tried, chapter):
-    (found,) = [outcome for outcome in tried if outcome["chapter"] == chapter and not outcome["name"]]
-    assert [found["source"], *found["noted"]] == [""]
+    (found,) = [outcome for outcome in tried if outcome.chapter == chapter and not outcome.name]
+    assert [found.source, *found.noted] == [""]
 
 
 def test_there_are_enough_mistakes_and_some_in_each_chapter():
@@ -144,13 +146,13 @@ def test_a_name_there_is_not_is_refused(words):
     assert f"there is no mistake and no chapter with mistakes {words!r}" in done.stderr
 
 
-OUTCOME = {"name": "a", "chapter": 7, "section": "Here, twice", "source": "assert a | b", "questions": [], "noted": []}
+OUTCOME = Outcome("a", 7, "Here, twice", "assert a | b")
 MISTAKE = {"a": Mistake("a", 7, "A belief.", {"shmem_x": print})}
 CHAPTER = Taught("07-x", "A chapter", (), ())
 
 
 def test_the_page_has_the_belief_the_path_and_what_catches_it():
-    page, wrong = kills([OUTCOME | {"questions": ["q", "r"]}], [CHAPTER], MISTAKE)
+    page, wrong = kills([replace(OUTCOME, questions=["q", "r"])], [CHAPTER], MISTAKE)
     assert wrong == []
     for said in [
         "**A belief.**\n\n:Planted as: `a`, in place of `shmem_x()`",
@@ -170,10 +172,10 @@ def test_the_page_has_the_belief_the_path_and_what_catches_it():
     ],
 )
 def test_what_survives_and_what_fails_by_itself_is_wrong(change, wrong):
-    assert kills([OUTCOME | change], [CHAPTER], MISTAKE)[1] == [wrong]
+    assert kills([replace(OUTCOME, **change)], [CHAPTER], MISTAKE)[1] == [wrong]
 
 
 def test_a_page_with_a_survivor_shows_it_and_is_not_rounded_to_all():
-    page, _ = kills([OUTCOME] * 200 + [OUTCOME | {"source": ""}], [CHAPTER], MISTAKE)
+    page, _ = kills([OUTCOME] * 200 + [replace(OUTCOME, source="")], [CHAPTER], MISTAKE)
     assert "**Survives: A belief.**" in page
     assert "200 of 201 mistakes (99 %)" in page

@@ -5,13 +5,13 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from mdit_py_plugins.anchors.index import slugify
 
 from book.press.appendices import Taught
 from book.press.chapters import ROOT, kept
 from khosim.variants.mistakes import MISTAKES, Mistake
+from tools.kills import Outcome, bad
 
 __all__ = ["kills", "outcomes"]
 
@@ -26,7 +26,6 @@ HOW = (
     "Each entry names the first `assert` that fails. Without a mistake, each chapter was run first and raised nothing. "
     "`python tools/kills.py` makes the table again, and says what else broke on the way."
 )
-Outcome = Mapping[str, Any]
 
 
 def outcomes(chapters: Iterable[Path], cache: Path) -> list[Outcome]:
@@ -35,7 +34,8 @@ def outcomes(chapters: Iterable[Path], cache: Path) -> list[Outcome]:
     for chapter in sorted(chapters):
         number = int(chapter.name[:2])
         if any(mistake.chapter == number for mistake in MISTAKES.values()):
-            found += json.loads(kept(cache, f"kills-{number:02}", [chapter, TOOL], lambda n=number: _tried(n)))
+            rows = json.loads(kept(cache, f"kills-{number:02}", [chapter, TOOL], lambda n=number: _tried(n)))
+            found += [Outcome(**row) for row in rows]
     return found
 
 
@@ -52,42 +52,38 @@ def kills(
 ) -> tuple[str, list[str]]:
     """Return the page, and what is wrong with it: each mistake that survives, each chapter that fails without one."""
     found = list(found)
-    planted = [outcome for outcome in found if outcome["name"]]
+    planted = [outcome for outcome in found if outcome.name]
     lines = ["# The kill table", "", ABOUT, "", f"{_share(planted)} are caught. {HOW}", ""]
     for chapter in chapters:
-        here = [outcome for outcome in planted if outcome["chapter"] == int(chapter.name[:2])]
+        here = [outcome for outcome in planted if outcome.chapter == int(chapter.name[:2])]
         if here:
             lines += [
                 f"## {chapter.title}", "", f"{chapter.link}: {_share(here)}.", "",
-                *(line for outcome in here for line in _entry(outcome, chapter, mistakes[outcome["name"]])),
+                *(line for outcome in here for line in _entry(outcome, chapter, mistakes[outcome.name])),
             ]  # fmt: skip
     return "\n".join(lines), list(_wrong(found))
 
 
 def _share(planted: list[Outcome]) -> str:
-    caught = sum(map(_caught, planted))
+    caught = sum(outcome.caught for outcome in planted)
     return f"{caught} of {len(planted)} mistakes ({100 * caught // max(1, len(planted))} %)"
 
 
-def _caught(outcome: Outcome) -> bool:
-    return bool(outcome["source"] or outcome["questions"])
-
-
 def _entry(outcome: Outcome, chapter: Taught, mistake: Mistake) -> list[str]:
-    place = f"../notebooks/{chapter.name}.ipynb#{slugify(outcome['section'])}"
-    proof = f"[{outcome['section']}]({place}): `{outcome['source']}`" if outcome["source"] else "none"
+    place = f"../notebooks/{chapter.name}.ipynb#{slugify(outcome.section)}"
+    proof = f"[{outcome.section}]({place}): `{outcome.source}`" if outcome.source else "none"
     return [
-        f"**{'' if _caught(outcome) else 'Survives: '}{mistake.belief}**", "",
+        f"**{'' if outcome.caught else 'Survives: '}{mistake.belief}**", "",
         f":Planted as: `{mistake.name}`, in place of {', '.join(f'`{path}()`' for path in mistake.paths)}",
         f":An assert fails: {proof}",
-        f":Told apart by: {', '.join(f'`{name}`' for name in outcome['questions']) or 'none'}", "",
+        f":Told apart by: {', '.join(f'`{name}`' for name in outcome.questions) or 'none'}", "",
     ]  # fmt: skip
 
 
 def _wrong(found: list[Outcome]) -> Iterator[str]:
-    for outcome in found:
-        chapter = f"chapter {outcome['chapter']:02}"
-        if outcome["name"] and not _caught(outcome):
-            yield f"{outcome['name']}: nothing in {chapter} catches it"
-        elif not outcome["name"] and (outcome["source"] or outcome["noted"]):
-            yield f"{chapter} raises without a mistake: {'; '.join([outcome['source'], *outcome['noted']]).strip('; ')}"
+    for outcome in filter(bad, found):
+        chapter = f"chapter {outcome.chapter:02}"
+        if outcome.name:
+            yield f"{outcome.name}: nothing in {chapter} catches it"
+        else:
+            yield f"{chapter} raises without a mistake: {'; '.join([outcome.source, *outcome.noted]).strip('; ')}"
