@@ -37,8 +37,15 @@ class Question:
     _known: dict[tuple[str, str, str], Any] = field(default_factory=dict, repr=False, compare=False)
 
     def case(self, seed: int) -> Case:
-        """The instance of a seed."""
-        return self.make(Seed(self.name, seed))
+        """The instance of a seed. Seeds side by side have different ones, so that a retry is not a repetition."""
+        case = self.make(Seed(self.name, seed))
+        if seed % 2:  # an even seed's is drawn once: nobody has to ask what its neighbours have
+            beside = [_shown(self.make(Seed(self.name, other))) for other in (seed - 1, seed + 1)]
+            for draw in range(1, DRAWS):
+                if _shown(case) not in beside:
+                    break
+                case = self.make(Seed(self.name, seed + draw * FAR))
+        return case
 
     def play(self, case: Case, mistake: str = "") -> Played:
         """Run an instance, in a kernel with a planted mistake if one is named; recorded."""
@@ -47,7 +54,7 @@ class Question:
 
     def truth(self, case: Case) -> Any:
         """What the model answers."""
-        key = (case.asks, case.program, "")
+        key = (*_shown(case), "")
         if key not in self._known:
             run = self.play(case)  # once, for the reading and all misreadings
             self._known[key] = case.read(run)
@@ -58,7 +65,7 @@ class Question:
     def believed(self, case: Case) -> dict[str, Any]:
         """What each belief answers: a planted mistake by its name, a misreading by its words."""
         self.truth(case)
-        misread = {belief: self._known[case.asks, case.program, belief] for belief in case.misread}
+        misread = {belief: self._known[*_shown(case), belief] for belief in case.misread}
         return {name: self.under(case, name) for name in case.mistakes} | misread
 
     def under(self, case: Case, mistake: str) -> Any:
@@ -66,7 +73,7 @@ class Question:
         return self._kept(case, mistake, lambda: case.read(self.play(case, mistake)))
 
     def _kept(self, case: Case, belief: str, find: Callable[[], Any]) -> Any:
-        key = (case.asks, case.program, belief)
+        key = (*_shown(case), belief)
         if key not in self._known:
             try:
                 self._known[key] = find()
@@ -96,6 +103,13 @@ class Question:
         """The recording of an instance."""
         return self.play(self.case(seed)).history
 
+
+def _shown(case: Case) -> tuple[str, str]:
+    """What tells instances apart: what the reader sees of them."""
+    return case.asks, case.program
+
+
+DRAWS, FAR = 64, 1 << 64  # so often another instance is drawn, as of seeds that no reader takes
 
 QUESTIONS: dict[str, Question] = {}
 """Every question and every exercise by hand, by name."""

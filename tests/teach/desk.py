@@ -66,6 +66,11 @@ def size_by_hand(seed):
     )
 
 
+def only_one(_seed):
+    """The same for every seed."""
+    return Case(asks="**Is it?**", program=OPEN, read=lambda _: True, rule="It is.", look="Anywhere.")
+
+
 def two_kexecs(trace):
     """Record a run with two kexecs."""
     if len(trace.kexecs) != 2:

@@ -1,5 +1,7 @@
 """Every question of the book, a thousand times over."""
 
+from itertools import pairwise
+
 import pytest
 
 import khosim.teach
@@ -41,6 +43,13 @@ def test_a_thousand_seeds_can_be_answered_and_tell_each_belief_apart(name):
             assert not same(answer, truth), (seed, belief)
             assert not any(same(answer, other) for other in others[:at]), (seed, belief)
     assert any(not same(truth, truths[0]) for truth in truths), "one answer fits every seed"
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_another_one_is_another_one(name):
+    cases = [QUESTIONS[name].case(seed) for seed in range(SEEDS)]
+    for seed, (one, other) in enumerate(pairwise(cases)):
+        assert (one.asks, one.program) != (other.asks, other.program), seed
 
 
 @pytest.mark.parametrize("name", QUESTIONS)

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 
 from khosim.errors import UsageError
@@ -14,6 +16,19 @@ def test_the_models_answer_is_right_and_every_other_is_not():
         truth = question.truth(question.case(seed))
         assert question.judge(seed, truth).right
         assert not question.judge(seed, truth + b"!").right
+
+
+def test_seeds_side_by_side_have_different_instances_and_keep_them():
+    question = QUESTIONS["size-by-hand"]  # of nine
+    programs = [question.case(seed).program for seed in range(100)]
+    assert all(one != other for one, other in pairwise(programs))
+    assert programs == [question.case(seed).program for seed in range(100)]
+    assert len({*programs}) == 9
+
+
+def test_a_question_of_one_instance_has_it_for_every_seed():
+    ask(chapter=99, objective=1)(desk.only_one)
+    assert [QUESTIONS["only-one"].case(seed).asks for seed in range(4)] == ["**Is it?**"] * 4
 
 
 def test_an_answer_is_computed_by_the_model_of_the_day():
