@@ -67,6 +67,7 @@ pygments_style = "book.press.tokens.LightCode"
 pygments_dark_style = "book.press.tokens.DarkCode"
 
 nb_execution_mode = "off"  # the press has run them
+nb_render_markdown_format = "myst"  # a table that a cell makes is a table; the default leaves its bars as text
 nb_ipywidgets_js = {}  # the default names scripts on a CDN
 
 

@@ -6,7 +6,9 @@ import pytest
 
 import khosim.teach
 from khosim.errors import UsageError
+from khosim.kernel.shmem_kho import ENOENT, SGP_CACHE, SGP_NOALLOC, SGP_READ
 from khosim.run.history import History
+from khosim.steps import PATHS
 from khosim.teach.answer import fitted, same
 from khosim.teach.question import NOTHING, QUESTIONS
 from khosim.teach.solutions import SOLUTIONS
@@ -105,6 +107,31 @@ def recorded(program):
     with m.record("a solution") as trace:
         made = program(m)
     return made if isinstance(made, History) else trace
+
+
+@pytest.mark.parametrize(
+    ("to_be_a_hole", "said"),
+    [
+        (lambda index, sgp: index >= 16 and sgp == SGP_READ, "A monitor asks for page 16 and fails"),
+        (lambda index, sgp: index >= 16 and sgp == SGP_NOALLOC, "A read asks for page 16 and fails"),
+        (lambda index, sgp: index >= 16 and sgp <= SGP_CACHE, "A load asks for page 16, and your function answers -2"),
+        (lambda index, _: index >= 16, "A load asks for page 16"),
+        (lambda index, sgp: index >= 15 and sgp <= SGP_NOALLOC, "A read asks for page 15 and gets b'\\x00'"),
+        (lambda _, sgp: sgp == SGP_NOALLOC, "A read asks for page 16 and fails"),
+        (lambda index, sgp: sgp == SGP_NOALLOC or (index >= 16 and sgp == SGP_READ), "A monitor asks for page 15"),
+    ],
+)
+def test_a_hole_past_the_list_is_one_for_two_modes_and_nowhere_else(to_be_a_hole, said):
+    def path(m, ino, index, sgp):
+        if to_be_a_hole(index, sgp):
+            return -ENOENT
+        return (yield from PATHS["shmem_alloc_kho_folio"](m, ino, index, sgp))
+
+    verdict = TASKS["a-hole-past-the-list"].judge(path)
+    assert not verdict.right
+    assert said in verdict.words
+    asked = verdict.words.splitlines()[-1]
+    assert verdict.trace.calls[-1].name in asked or "[1024]" in asked, "the call that shows it is the last one"
 
 
 @pytest.mark.parametrize("task", [t for t in TASKS.values() if t.grade == 2], ids=lambda task: task.name)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from khosim.run.history import History
 from khosim.steps import Step
 from khosim.teach.case import OPEN, PAGE, Case, Played
 from khosim.teach.question import ask
 from khosim.teach.seed import Seed
 
-__all__ = ["CALLS", "MODES_RULE", "attempts", "four_kinds", "ways"]
+__all__ = ["CALLS", "MODES_RULE", "attempts", "each_once", "four_kinds", "ways"]
 
 MODES_RULE = "A held page comes back for everybody. At a hole, SGP_READ and SGP_NOALLOC get nothing, the others a page."
 CALLS = {
@@ -19,6 +21,12 @@ CALLS = {
     "promises": f"m.os.posix_fallocate(fd, {PAGE} * {{0}}, {PAGE})",
 }
 """The five modes, each as a program has it asked for: what it does to a page -> a line."""
+
+
+def each_once(acts: Iterable[tuple[int, str]]) -> str:
+    """The lines that do to each page what `CALLS` says, in the order of the pages, whatever fails."""
+    lines = "\n".join(f"    lambda: {CALLS[act].format(page)}," for page, act in sorted(acts))
+    return f"for ask in (\n{lines}\n):\n    with suppress(OSError, khosim.BusError):\n        ask()"
 
 
 def four_kinds(cached: int, swapped: int, held: int) -> str:
@@ -101,8 +109,6 @@ def five_callers(seed: Seed) -> Case:
                         (4, 0, 5, 2, 1, 3))  # fmt: skip
     acts = ("reads", "continues", "loads", "reads", "writes", "promises")
     held = {places[3], *seed.among((places[4],), (places[5],), (), places[4:])}
-    lines = "\n".join(f"with suppress(OSError, khosim.BusError): {CALLS[act].format(page)}"
-                      for page, act in sorted(zip(places, acts, strict=True)))  # fmt: skip
     written = "\n".join(f'm.os.pwrite(fd, b"A", {PAGE * page})' for page in sorted(held))
     return Case(
         asks="Six pages, some held, some holes. Each is asked for once: by a read, a monitor's `uffd_continue`, a load,"
@@ -116,7 +122,7 @@ m = m.kexec()
 m.os.ftruncate(fd, {6 * PAGE})
 view, watched = m.mmap(fd, {6 * PAGE}), m.mmap(fd, {6 * PAGE})
 watched.uffd_register("minor")
-{lines}
+{each_once(zip(places, acts, strict=True))}
 """,
         read=lambda run: ways(run, 6),
         rule=MODES_RULE,
@@ -166,18 +172,20 @@ def the_slot_is_taken(seed: Seed) -> Case:
     kho = [f'm.os.pwrite(fd, b"a", {PAGE * first})', f'm.os.pwrite(fd, b"b", {PAGE * second})']
     lines = [*kho, 'm.os.pwrite(plain, b"c", 0)']
     return Case(
-        asks="Huge pages are asked for. Two pages of a KHO file are written, and a page of an ordinary file, beside a"
-        f" small page. Suppose that the first insertion of line {taken + 1} of the last three finds the slot taken:"
-        " error EEXIST, once. **How often does each of these lines come to `shmem_alloc_and_add_folio()`?**",
+        asks="Huge pages are asked for. Two pages of a KHO file are written, with `a` and `b`. A page of an ordinary"
+        " file is written with `c`, beside a small page. Suppose that the first insertion of the write of"
+        f" `{'abc'[taken]}` finds the slot taken: error EEXIST, once. **How often does each of these three writes come"
+        " to `shmem_alloc_and_add_folio()`?**",
         program="\n".join((
             "", OPEN, 'plain = m.os.memfd_create("plain")', f'm.os.pwrite(plain, b"s", {5 * PAGE})', "m.huge(True)",
             *lines, "")),
-        read=lambda run: attempts(with_slot_taken(run.history, taken), 3),
+        read=lambda run: dict(zip("abc", attempts(with_slot_taken(run.history, taken), 3), strict=True)),
         rule="EEXIST begins the lookup again. An ordinary file may try a huge page first, a KHO file never does.",
         look='`trace.alternatives(t)` shows where an insertion can fail; `trace.fork(t, "cpu0=-17")` lets it.',
         mistakes=("taken-is-an-error",),
-        misread={"a KHO file tries a huge page first": lambda run: [
-            n + 1 if line < 2 else n for line, n in enumerate(attempts(with_slot_taken(run.history, taken), 3))]},
+        misread={"a KHO file tries a huge page first": lambda run: {
+            line: n + (line != "c")
+            for line, n in zip("abc", attempts(with_slot_taken(run.history, taken), 3), strict=True)}},
     )  # fmt: skip
 
 
@@ -193,7 +201,7 @@ def is_the_monitor_told(seed: Seed) -> Case:
     """P40: a mapping registered for minor faults, and four kinds of pages."""
     cached, swapped, held, hole = seed.some((0, 1, 2, 3), 4)
     return Case(
-        asks="A monitor registers a mapping for minor faults: a page is in the page cache, and not in the page table."
+        asks="A monitor registers a mapping for minor faults."
         f" After a kexec page {cached} is in the page cache, {swapped} in swap, {held} held, {hole} a hole."
         " **Of which loads is the monitor told?**",
         program=f"""{four_kinds(cached, swapped, held)}told = set()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from errno import errorcode
 
 from khosim.run.history import History
-from khosim.state.mem_map import PG_dirty
 from khosim.teach.case import OPEN, PAGE, Case
 from khosim.teach.chapters.ch04 import attempts, four_kinds
 from khosim.teach.question import ask
@@ -21,8 +20,10 @@ def what_a_block_says(seed: Seed) -> Case:
     written, promised = seed.some((0, 1, 2), 2)
     return Case(
         asks=f"Page {written} is written, page {promised} is promised and never filled. After a kexec a byte of each is"
-        " read. **What are the two bytes, and how many of the two pages are dirty?** A5 is 165, AA is 170.",
+        " read. **What are the two bytes, and how many of the two pages are dirty?**"
+        f" `{letter.decode()}` is {letter[0]}, A5 is 165, AA is 170. Page 3 makes the file long enough.",
         program=f"""
+from khosim.state.mem_map import PG_dirty
 {OPEN}
 m.os.posix_fallocate(fd, {PAGE * promised}, {PAGE})
 m.os.pwrite(fd, {letter!r}, {PAGE * written})
@@ -31,7 +32,7 @@ m = m.kexec()
 {OPEN}
 one = m.os.pread(fd, 1, {PAGE * written})[0]
 two = m.os.pread(fd, 1, {PAGE * promised})[0]
-dirty = [bool(m.page.flags[m.slots[page]] & {PG_dirty}) for page in ({written}, {promised})]
+dirty = [bool(m.page.flags[m.slots[page]] & PG_dirty) for page in ({written}, {promised})]
 """,
         read=lambda run: {
             "written": run.names["one"], "promised": run.names["two"], "dirty": sum(run.names["dirty"])},
@@ -57,7 +58,7 @@ for page in range(4):
         errors[page] = error.errno
 """,
         read=lambda run: {f"page {page}": errno for page, errno in run.names["errors"].items()},
-        rule="SGP_NOALLOC gets what there is, in the page cache, in swap or in a block. Of a hole it gets ENOENT.",
+        rule="SGP_NOALLOC gets what there is, in the page cache, in swap or in a block. At a hole it fails: EFAULT.",
         look="Play it: which of the four calls ends at *a hole*?",
         mistakes=("monitor-fills", "swapped-is-a-hole"),
         misread={"a held page is a hole to a monitor": lambda run: {
@@ -95,12 +96,13 @@ frames = before - m.nr_free
 @ask(chapter=4, objective=4, check=True)
 def one_attempt_or_two(seed: Seed) -> Case:
     """P16, P19, P20, P22, P23: attempts of five lookups, with huge pages asked for."""
+    one, other = seed.among((0, 9), (3, 12), (12, 9), (7, 23), (10, 14))
     lines = {
-        "a hole of the KHO file is written": 'm.os.pwrite(fd, b"a", 0)',
-        "a hole of the KHO file is read": f"m.os.pread(fd, 1, {2 * PAGE})",
-        "a hole of the ordinary file is read": f"m.os.pread(plain, 1, {17 * PAGE})",
-        "the ordinary file is written beside a small page": 'm.os.pwrite(plain, b"b", 0)',
-        "the ordinary file is written far from it": f'm.os.pwrite(plain, b"c", {9 * PAGE})',
+        "page 0 of fd": 'm.os.pwrite(fd, b"a", 0)',
+        "page 2 of fd": f"m.os.pread(fd, 1, {2 * PAGE})",
+        "page 17 of plain": f"m.os.pread(plain, 1, {17 * PAGE})",
+        f"page {one} of plain": f'm.os.pwrite(plain, b"b", {one * PAGE})',
+        f"page {other} of plain": f'm.os.pwrite(plain, b"c", {other * PAGE})',
     }
     order = seed.some([*lines], 5)
     program = "\n".join((
@@ -108,16 +110,16 @@ def one_attempt_or_two(seed: Seed) -> Case:
         f"m.os.ftruncate(plain, {24 * PAGE})", f'm.os.pwrite(plain, b"s", {5 * PAGE})', "m.huge(True)",
         *(lines[line] for line in order), ""))  # fmt: skip
     return Case(
-        asks="Huge pages are asked for; a huge page is eight pages. **How often do the last five lines come to"
-        " `shmem_alloc_and_add_folio()` each?** In their order: " + "; ".join(order) + ".",
+        asks="Huge pages are asked for; a huge page is eight pages. Each of the last five lines reads or writes one"
+        " page. **How often does each of them come to `shmem_alloc_and_add_folio()`?**",
         program=program,
-        read=lambda run: attempts(run.history, 5),
-        rule="On a KHO file each miss makes one attempt, a single page. On an ordinary file a reader makes none, and a"
-        " writer one for a huge page, then one for a small page if that fails.",
+        read=lambda run: dict(zip(order, attempts(run.history, 5), strict=True)),
+        rule="On a KHO file each miss makes one attempt, a single page. On an ordinary file a reader makes none. A"
+        " writer makes one for a huge page, then one for a small page if that fails. What is found needs none.",
         look="Each attempt is a step that begins *Page ... is not in the page cache*.",
         mistakes=("miss-is-a-hole",),
-        misread={"a KHO file tries a huge page first": lambda run: [
-            n + ("KHO" in line) for line, n in zip(order, attempts(run.history, 5), strict=True)]},
+        misread={"a KHO file tries a huge page first": lambda run: {
+            line: n + line.endswith("fd") for line, n in zip(order, attempts(run.history, 5), strict=True)}},
     )  # fmt: skip
 
 
@@ -125,13 +127,14 @@ def one_attempt_or_two(seed: Seed) -> Case:
 def which_errors(seed: Seed) -> Case:
     """P25, P29: how lookups can end, over all that can happen on the way."""
     page = seed.among(1, 2, 3)
-    before = seed.among("m.os.ftruncate(fd, 320)", "m.overcommit(2)", "m.overcommit(0)")
+    before = seed.among("m.os.ftruncate(fd, 320)", "m.overcommit(2)")
+    told = "" if "ftruncate" in before else " `overcommit(2)` grants no more memory."
     act = seed.among(f'm.os.pwrite(fd, b"w", {PAGE * page})', f'm.os.pwrite(fd, b"w", {PAGE * (16 + page)})',
                      f"m.os.posix_fallocate(fd, {PAGE * page}, {PAGE})")  # fmt: skip
     return Case(
-        asks="A KHO file has room for 16 blocks, and all its pages are holes. What can happen on the way of the last"
-        " line, happens in some run: no memory for a page, none for the slot, or a slot that is taken once."
-        " **With which errors can the lookup end?** `overcommit(2)` grants no more memory.",
+        asks="A KHO file has room for 16 blocks, and all its pages are holes. The program is run many times. Each time"
+        " something else goes wrong in the last line: no memory for a page, none for the slot, or a slot that is taken"
+        f" once.{told} **With which errors can the lookup end?**",
         program=f"""
 {OPEN}
 {before}

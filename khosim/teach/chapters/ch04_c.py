@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from errno import EFAULT
 
-from khosim.kernel.shmem_kho import EFBIG
+from khosim.config import MachineConfig
+from khosim.kernel.shmem_kho import EFBIG, SGP_CACHE
 from khosim.run.history import History
 from khosim.teach.case import OPEN, PAGE, Case, Played
-from khosim.teach.chapters.ch04 import CALLS, MODES_RULE, ways
+from khosim.teach.chapters.ch04 import MODES_RULE, each_once, ways
 from khosim.teach.seed import Seed
 from khosim.teach.task import by_hand, change, discuss, write_path
 
@@ -27,12 +29,10 @@ def eight_lookups(seed: Seed) -> Case:
     acts = ("reads", "continues", "loads", "reads", "continues", "continues", "writes", "promises")
     cached, swapped = places[7], places[5]
     data = "\n".join(f'm.os.pwrite(fd, b"A", {PAGE * page})' for page in sorted((*places[3:7], cached)))
-    lines = "\n".join(f"with suppress(OSError, khosim.BusError): {CALLS[act].format(page)}"
-                      for page, act in sorted(zip(places, acts, strict=True)))  # fmt: skip
     return Case(
         asks="Eight pages: holes, held pages, one in swap, one in the page cache. On paper, make a table of the pages"
-        " and what each is after `swap_out`. Then follow the last eight lines. **How does each page come into the page"
-        " cache within them: `restored`, `new`, `swapped in`?** If its slot stays as it is, say `nothing`.",
+        " and what each is after `swap_out`. Then follow the eight calls of the loop. **How does each page come into"
+        " the page cache by its call: `restored`, `new`, `swapped in`?** It is `nothing` if the slot stays as it is.",
         program=f"""
 from contextlib import suppress
 {OPEN}
@@ -44,7 +44,7 @@ m.os.pread(fd, 1, {PAGE * swapped}), m.os.pread(fd, 1, {PAGE * cached})
 m.swapon(), m.swap_out(fd, {swapped})
 view, watched = m.mmap(fd, {8 * PAGE}), m.mmap(fd, {8 * PAGE})
 watched.uffd_register("minor")
-{lines}
+{each_once(zip(places, acts, strict=True))}
 """,
         read=lambda run: ways(run, 8) | {f"page {cached}": "nothing"},
         rule=MODES_RULE + " From swap a page comes back for everybody.",
@@ -55,8 +55,8 @@ watched.uffd_register("minor")
 
 
 @change(chapter=4, objective=2, hints=(
-    "Which five calls bring the five modes? The loop on the table names them.",
-    "Each mode needs a held page of its own: after its first use a page is no longer held.",
+    "Which five calls bring the five modes? The question before the table has them all.",
+    'Each mode needs a held page of its own. A monitor needs a mapping with `uffd_register("minor")`.',
 ))  # fmt: skip
 def five_modes_one_way(trace: History) -> Iterator[tuple[int, str]]:
     """Record a run in which a held page comes back in each of the five modes.
@@ -75,7 +75,7 @@ def five_modes_one_way(trace: History) -> Iterator[tuple[int, str]]:
         if name == "restore" and asked is not None:
             came.append(asked)
         if name in ("new_folio", "kho_alloc_err"):
-            yield moment.t, "A page that was asked for here has no block."
+            yield moment.t, "The page that is asked for here has no block, so it is not held."
     for sgp, word in enumerate(SGPS):
         if came.count(sgp) != 1:
             yield trace.steps, f"{word} brought back {came.count(sgp)} pages, and should bring back one."
@@ -92,42 +92,57 @@ def five_modes_one_way(trace: History) -> Iterator[tuple[int, str]]:
         'The kernel\'s own is `khosim.steps.PATHS["shmem_alloc_kho_folio"]`, and `m.config.nblocks` is the bound.',
     ),
     paths=("shmem_alloc_kho_folio",),
-    start=OPEN,
+    start=f"{OPEN}\nm.os.pwrite(fd, b'A', 960)\nm.os.ftruncate(fd, 1088); who = None",
     lines=(
-        f'm.os.pwrite(fd, b"A", {2 * PAGE})',
-        f"m.os.ftruncate(fd, {20 * PAGE})",
-        f"m.os.ftruncate(fd, {17 * PAGE})",
-        f"m = m.kexec(); {OPEN}",
+        f"m = m.kexec()\n{OPEN}\nm.os.ftruncate(fd, 1088); who = None",
+        "who = 'a read', 15; got = m.os.pread(fd, 1, 960)",
+        "who = 'a read', 16; got = m.os.pread(fd, 1, 1024)",
+        "who = 'a monitor', 15; view = m.mmap(fd, 1088); view.uffd_register('minor'); view.uffd_continue(15)",
+        "who = 'a monitor', 16; view = m.mmap(fd, 1088); view.uffd_register('minor'); view.uffd_continue(16)",
+        "who = 'a load', 16; m.mmap(fd, 1088)[1024]",
+        "who = 'a write', 16; m.os.pwrite(fd, b'w', 1024)",
     ),
-    most=3,
+    most=2,
 )
 def a_hole_past_the_list(run: Played) -> Iterator[str]:
     """In the table a whole row is EFBIG, for readers too. Change two of its cells (B21).
 
-    A hole past the block list shall read as zeroes, as it does in an ordinary file. Whoever must not allocate shall
-    be told that there is no page. Whoever wants a page there shall get EFBIG, as before. Write
+    Page 15 has the last block of the list, and page 16 none. A read of page 16 shall give zeroes, as in an ordinary
+    file. A monitor shall be told that there is no page: your function answers ENOENT, and its program gets EFAULT. For
+    the other modes your function answers EFBIG, as before. Up to page 15 nothing changes. Write
     `shmem_alloc_kho_folio(m, ino, index, sgp)`, a generator that may call the kernel's own.
     """
-    m, fd = run.names["m"], run.names["fd"]
-    if run.error is not None:
-        yield f"A call fails: {run.error}."
-    last = m.config.nblocks * PAGE
-    m.os.ftruncate(fd, last + 2 * PAGE)
-    try:
-        if m.os.pread(fd, PAGE, last) != bytes(PAGE):
-            yield f"A read of page {m.config.nblocks}, past the list, does not give zeroes."
-    except OSError as error:
-        yield f"A read of page {m.config.nblocks}, past the list, fails: {error.strerror}."
-    try:
-        m.os.pwrite(fd, b"w", last)
-        yield f"A write to page {m.config.nblocks} succeeds, and no block can name its page."
-    except OSError as error:
-        if error.errno != EFBIG:
-            yield f"A write to page {m.config.nblocks} fails with: {error.strerror}."
-    held = m.os.pread(fd, 1, 2 * PAGE)
-    m.os.pwrite(fd, b"w", 3 * PAGE)
-    if held not in (b"A", b"\0") or m.os.pread(fd, 1, 3 * PAGE) != b"w":
-        yield "Pages within the list are no longer what they were."
+    if run.names["who"] is None:
+        return
+    who, page = run.names["who"]
+    asked = f"{who[0].upper()}{who[1:]} asks for page {page}"
+    errno = run.error.errno if isinstance(run.error, OSError) else 0
+    failed = f" and fails: {run.error}." if run.error else " and succeeds."
+    if who == "a read" and run.error:
+        yield f"{asked}{failed}"
+    elif who == "a read" and run.names["got"] != (b"A" if page < PAST else b"\0"):
+        yield f"{asked} and gets {run.names['got']!r}."
+    elif who == "a monitor" and errno != (0 if page < PAST else EFAULT):
+        yield f"{asked}{failed}"
+    elif who == "a write" and errno != EFBIG:
+        yield f"{asked}{failed} It should fail with EFBIG."
+    elif who == "a load" and (error := answered(run, page, SGP_CACHE)) != -EFBIG:
+        yield f"{asked}, and your function answers {error}, not {-EFBIG}, which is EFBIG."
+
+
+PAST = MachineConfig().nblocks
+"""The first page that the block list has no room for."""
+
+
+def answered(run: Played, page: int, sgp: int) -> int:
+    """What the reader's function answers, asked once more after a run."""
+    m = run.names["m"]
+    path = m.variants["shmem_alloc_kho_folio"](m, 0, page, sgp)
+    while True:
+        try:
+            next(path)
+        except StopIteration as end:
+            return int(end.value)
 
 
 @discuss(
@@ -135,7 +150,7 @@ def a_hole_past_the_list(run: Played) -> Iterator[str]:
     objective=1,
     hints=(
         "A slot can hold something that is no folio. Swap does it, and all who walk the page cache know of that.",
-        "Which walks does chapter 00 name? What would each do with such a slot, and who would have to fill the slots?",
+        "A cut walks the page cache, and so does SEEK_DATA. What would each do with such a slot? Who fills the slots?",
     ),
 )
 def tell_the_page_cache() -> None:
