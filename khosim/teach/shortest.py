@@ -7,21 +7,22 @@ from dataclasses import dataclass
 from itertools import product
 
 from khosim.errors import KernelFailure
+from khosim.run.history import History
 from khosim.teach.case import Paths, Played, play
 
-__all__ = ["Found", "shortest"]
+__all__ = ["Found", "Holds", "shortest"]
 
-Holds = Callable[[Played], Iterator[str]]
-"""The sentences that say what does not hold after a run; none if all does."""
+Holds = Callable[[Played], Iterator[str | tuple[str, History]]]
+"""The sentences that say what does not hold after a run; none if all does. Some come with a recording that shows it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A program, recorded, and the first thing that does not hold after it."""
+    """A program, the first thing that does not hold after it, and a recording: of the program, or of what came next."""
 
     program: str
-    run: Played
     sentence: str
+    trace: History
 
 
 def shortest(start: str, lines: Sequence[str], most: int, holds: Holds, variants: Paths) -> tuple[Found | None, int]:
@@ -40,8 +41,10 @@ def shortest(start: str, lines: Sequence[str], most: int, holds: Holds, variants
             run = _played(program, variants, None)
             if run.error is not None:
                 ended.add(chosen)
-            if sentence := _complaint(run, holds):
-                return Found(program, _played(program, variants, "the shortest counterexample"), sentence), tried
+            sentence, trace = _complaint(run, holds)
+            if sentence:
+                trace = trace or _played(program, variants, "the shortest counterexample").history
+                return Found(program, sentence, trace), tried
     return None, tried
 
 
@@ -53,7 +56,8 @@ def _played(program: str, variants: Paths, title: str | None) -> Played:
         raise
 
 
-def _complaint(run: Played, holds: Holds) -> str:
+def _complaint(run: Played, holds: Holds) -> tuple[str, History | None]:
     if isinstance(run.error, KernelFailure):
-        return f"The kernel dies: {type(run.error).__name__}: {run.error}"
-    return next(holds(run), "")
+        return f"The kernel dies: {type(run.error).__name__}: {run.error}", None
+    said = next(holds(run), "")
+    return (said, None) if isinstance(said, str) else said

@@ -11,9 +11,8 @@ from khosim.config import MachineConfig
 from khosim.errors import UsageError
 from khosim.run.history import History
 from khosim.steps import PATHS
-from khosim.teach.case import Played
 from khosim.teach.question import ask, named
-from khosim.teach.shortest import shortest
+from khosim.teach.shortest import Holds, shortest
 from khosim.teach.verdict import Verdict
 from khosim.user.machine import session
 
@@ -88,17 +87,17 @@ def write_path(*, chapter: int, objective: int, hints: tuple[str, str], paths: t
                most: int, start: str = "") -> Callable[..., Any]:  # fmt: skip
     """Grade 3: the reader writes kernel paths, and every program of up to `most` of `lines` after `start` is tried.
 
-    The function yields a sentence for each property that does not hold after a run.
+    The function yields a sentence for each property that does not hold after a run, alone or with what shows it.
     """
 
-    def add(holds: Callable[[Played], Iterator[str]]) -> Any:
+    def add(holds: Holds) -> Any:
         def judge(written: Any) -> Verdict:
             variants = _written(written, paths)
             found, tried = shortest(start, lines, most, holds, variants)
             if found is None:
                 return Verdict(True, f"Right: all properties hold after each of {tried} programs.")
             words = f"Not yet. {found.sentence}\nThe shortest program that shows it, of {tried} tried:\n{found.program}"
-            return Verdict(False, words, trace=found.run.history)
+            return Verdict(False, words, trace=found.trace)
 
         form = f"your function for `{paths[0]}()`"
         if len(paths) > 1:

@@ -146,3 +146,30 @@ def test_every_solution_is_of_an_exercise():
 def test_every_planted_mistake_that_a_question_names_is_there():
     named = {name for question in QUESTIONS.values() for name in question.case(0).mistakes}
     assert named <= set(MISTAKES)
+
+
+def zeroed_too_late(m, ino, pos, copied, folio):
+    m.arrays["phys"][folio][copied:] = 0
+    return (yield from PATHS["shmem_write_end"](m, ino, pos, copied, folio))
+
+
+def test_a_write_stopped_by_a_kexec_is_shown_with_what_the_next_kernel_reads():
+    verdict = TASKS["no-block-before-its-bytes"].judge({"shmem_write_end": zeroed_too_late})
+    assert not verdict.right
+    shown = verdict.trace
+    assert f"after step {shown.start}: {shown[shown.start].sentence}" in verdict.words
+    assert [call.name for call in shown.calls] == ["pwrite", "kexec", "memfd_create", "pread"]
+    assert shown.kexecs == [shown.start + 2]
+    assert shown.calls[-1].result[0] == b"\xa5" * 64
+
+
+def test_a_path_that_zeroes_memory_it_was_refused_is_told_so():
+    def blind(m, index, order):
+        folio = yield from PATHS["shmem_alloc_folio"](m, index, order)
+        m.arrays["phys"][folio] = 0  # all of memory, where this is None
+        return folio
+
+    verdict = TASKS["no-block-before-its-bytes"].judge(blind)
+    assert not verdict.right
+    assert "is refused memory after step 4" in verdict.words
+    assert verdict.trace.calls[0].result == -12

@@ -16,7 +16,7 @@ def test_shorter_programs_come_first():
     found, tried = shortest(OPEN, LINES, 3, holds, {})
     assert found.program == f"{OPEN}\n{LINES[1]}"
     assert found.sentence == "It has 64 bytes."
-    assert found.run.history.steps > 0
+    assert found.trace.steps > 0
     assert tried == len(seen) - 1 + 0 or tried == 3
 
 
@@ -33,4 +33,18 @@ def test_a_kernel_that_dies_is_a_counterexample():
 
     found, _ = shortest(OPEN, LINES, 2, lambda _: iter(()), {"i_size_write": dies})
     assert found.sentence == "The kernel dies: KernelPanic: Oops"
-    assert found.run.history.failure is not None
+    assert found.trace.failure is not None
+
+
+def test_what_shows_it_may_be_a_recording_of_what_came_next():
+    shown = []
+
+    def holds(run):
+        with run.names["m"].record("one more call") as trace:
+            run.names["m"].os.ftruncate(3, 64)
+        shown.append(trace)
+        yield "It can be made longer.", trace
+
+    found, _ = shortest(OPEN, LINES, 1, holds, {})
+    assert [found.program, found.sentence] == [OPEN, "It can be made longer."]
+    assert found.trace is shown[0]

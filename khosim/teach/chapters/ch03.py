@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from khosim.run.history import History
 from khosim.state.blocks import kho_i_size, load_block
 from khosim.state.cells import find_kho
@@ -22,6 +24,12 @@ def kho_words(s: Snapshot) -> list[int]:
     """The KHO inode of a moment: the size, then each block."""
     kho = find_kho(s)
     return [kho_i_size(s, kho), *(load_block(s, kho, index) for index in range(s.config.nblocks))]
+
+
+def words_of(s: Snapshot, frames: Iterable[int]) -> list[int]:
+    """The words of these frames."""
+    size = s.page_size // 8
+    return [s.words[size * pfn + n] for pfn in frames for n in range(size)]
 
 
 def when(trace: History, name: str) -> int:
@@ -48,8 +56,7 @@ def changed_words(run: Played, *, pages: bool = False) -> list[int]:
 
     def words(t: int) -> list[int]:
         s = run.history.seek(t)
-        size = s.page_size // 8
-        return [s.words[size * pfn + n] for pfn in (range(s.frames) if pages else metadata(s)) for n in range(size)]
+        return words_of(s, range(s.frames) if pages else metadata(s))
 
     calls = [call for call in run.history.calls if call.name == "pwrite"]
     pairs = [(words(call.first - 1), words(call.last)) for call in calls]
@@ -62,8 +69,8 @@ def words_that_change(seed: Seed) -> Case:
     one, two = seed.some((2, 0, 1, 3), 2)
     again = seed.among(two, one) * 64 + seed.among(0, 16)
     return Case(
-        asks="FDT, PFN bitmap and KHO inodes are memory in words of 64 bits. **How many of these words does each of the"
-        " three `pwrite` change?** The pages themselves do not count.",
+        asks="The handover's own memory is the FDT, the PFN bitmap and the KHO inodes, all words of 64 bits. **How many"
+        " of these words does each of the three `pwrite` change?** The pages themselves do not count.",
         program=f"""
 {OPEN}
 m.os.pwrite(fd, b"third", {64 * one})

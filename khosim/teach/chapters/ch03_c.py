@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from khosim.errors import KernelFailure
+from khosim.kernel.shmem_kho import ENOMEM
 from khosim.run.history import History
+from khosim.run.scheduler import Choice
+from khosim.scenarios.scenario import Phase
+from khosim.state.handover import metadata
+from khosim.state.snapshot import Snapshot
 from khosim.teach.case import OPEN, Case, Played
-from khosim.teach.chapters.ch03 import FOUR, found_by_next, kho_words
+from khosim.teach.chapters.ch03 import FOUR, found_by_next, kho_words, words_of
 from khosim.teach.seed import Seed
 from khosim.teach.task import by_hand, change, discuss, write_path
+from khosim.user.machine import session
 
 __all__: list[str] = []
 
@@ -93,20 +99,46 @@ def out_of_reach(trace: History) -> Iterator[tuple[int, str]]:
         yield second[-1].last, "What was read is not from a page that was past the end."
 
 
-def write_and_stop(run: Played) -> Iterator[str]:
-    """One more write of two bytes to page 1, stopped by a kexec after each of its steps."""
+WRITE = "`pwrite(fd, b'hi', 64)`"
+STOPPED: Phase = {"cpu0": [("pwrite", (3, 2, b"hi", 64))], "cpu1": [("kexec", ())]}
+FOUND: tuple[Phase, ...] = ({"cpu0": [("memfd_create", ("guest", 0x80))]}, {"cpu0": [("pread", (3, 64, 64))]})
+
+
+def stopped(before: Snapshot, t: int, alone: History) -> History:
+    """The write of `alone`, a kexec after its step `t`, and what the next kernel reads: to be shown."""
+    stage = session(before.config, before.variants)
+    stage.machine.load_buffer(before.buffer)
+    trace = stage.record("the write, stopped by a kexec")
+    choices = iter([*alone.choices[: alone[t].position], Choice("cpu1"), Choice("cpu1")])
+    for calls in (STOPPED, *FOUND):
+        stage.together(calls, choices)
+    stage.stop()
+    trace.start = t
+    return trace
+
+
+def write_and_stop(run: Played) -> Iterator[str | tuple[str, History]]:
+    """One more write of two bytes to page 1, stopped by a kexec after each of its steps; and refused its memory."""
     m = run.names["m"]
+    before = m.snapshot()
     with m.record("one more write") as trace:
         m.os.pwrite(run.names["fd"], b"hi", 64)
     for moment in trace:
         found = found_by_next(moment.snapshot, 64, 64)
         if set(found) - set(b"\0hiA"):
-            yield (
-                f"Then `pwrite(fd, b'hi', 64)` is stopped by a kexec, after step {moment.t}: {moment.sentence}"
-                f" The next kernel reads {found[:4].hex(' ').upper()} in page 1."
-            )
+            words = f"After the program below, {WRITE} is stopped by a kexec, after step {moment.t}: {moment.sentence}"
+            words += f" The next kernel reads {found[:4].hex(' ').upper()} in page 1."
+            yield words, stopped(before, moment.t, trace)
     if found and not found.startswith(b"hi"):
-        yield "Then `pwrite(fd, b'hi', 64)` returns, a kexec comes, and the next kernel does not read `hi`."
+        yield f"After the program below, {WRITE} returns, a kexec comes, and the next kernel does not read `hi`.", trace
+    fresh = not kho_words(before)[2]  # the block of page 1
+    for t, choice in [(at, choice) for at in range(trace.steps) for choice in trace.alternatives(at)]:
+        if fresh and choice.answer == -ENOMEM:
+            refused = trace.fork(t, choice)
+            after = refused.seek(refused.steps)
+            if words_of(after, metadata(before)) != words_of(before, metadata(before)):
+                words = f"After the program below, {WRITE} is refused memory after step {t}."
+                yield words + " The handover's words are not what they were before.", refused
 
 
 @write_path(
@@ -119,12 +151,14 @@ def write_and_stop(run: Played) -> Iterator[str]:
     start=OPEN, lines=("m.os.ftruncate(fd, 192)", "m.os.pwrite(fd, b'A', 128)", "m.os.pwrite(fd, b'AA', 64)",
                        f"m = m.kexec(); {OPEN}"), most=2,
 )  # fmt: skip
-def no_block_before_its_bytes(run: Played) -> Iterator[str]:
+def no_block_before_its_bytes(run: Played) -> Iterator[str | tuple[str, History]]:
     """A kexec may come between any two steps, and the next kernel must not read a byte that nobody wrote.
 
     Write `shmem_alloc_folio()` so that this holds. After each program that is tried, two more bytes are written to
     page 1. A kexec stops that write after each of its steps. Page 1 may then be a hole, or zeroes, or hold
-    what was written. You may also replace `shmem_alloc_kho_folio()` or `shmem_write_end()`: give a dict.
+    what was written. Where memory for a fresh page is refused, no word of the handover may change.
+
+    You may also replace `shmem_alloc_kho_folio()` or `shmem_write_end()`: give a dict.
     """
     if run.error is not None:
         yield f"The program ends early: {run.error}."
@@ -132,7 +166,7 @@ def no_block_before_its_bytes(run: Played) -> Iterator[str]:
     try:
         yield from write_and_stop(run)
     except (OSError, KernelFailure) as error:
-        yield f"Then `pwrite(fd, b'hi', 64)`, or a read after a kexec, fails: {error}."
+        yield f"After the program below, {WRITE} fails, or a read after a kexec: {error}."
 
 
 @discuss(
