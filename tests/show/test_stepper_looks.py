@@ -1,8 +1,12 @@
 """How the stepper lies on a page in a real browser: widths, heights, themes, sizes of machines."""
 
+from itertools import pairwise
+
 import pytest
 
+import khosim
 from khosim.config import MachineConfig
+from tests.kernel.rig import crossed, opened
 from tests.show.bare import OVER, at, give, recorded, traits
 from tests.show.fakes import story, write
 from tests.show.tape import Tape
@@ -56,6 +60,29 @@ def test_the_playhead_stays_inside_and_off_the_kexec_tag(page):
         assert line["x"] <= pill["x"]
         assert pill["x"] + pill["width"] <= line["x"] + line["width"] + 0.1
         assert pill["x"] >= tag["x"] + tag["width"] or pill["x"] + pill["width"] <= tag["x"]
+
+
+FROM_TO = """(names) => names.map((name) => [...document.querySelectorAll(name)]
+    .map((e) => e.getBoundingClientRect()).map((box) => [box.left, box.right]))"""
+
+
+@pytest.mark.parametrize("room", [1, 20, 300])
+def test_tags_of_near_kexecs_are_one_tag_and_every_kexec_has_its_line(phone, room):
+    machine = khosim.boot(frames=64, page_size=64)
+    with machine.record("three kernels") as trace:
+        fd = opened(machine)
+        machine.os.pwrite(fd, b"x" * room, 0)
+        machine, fd = crossed(machine)
+        machine, fd = crossed(machine)
+        machine.os.pread(fd, room, 0)
+    give(phone, traits(trace))
+    for step in range(trace.steps + 1):
+        phone.evaluate(f"model.set('t', {step})")
+        tags, words, lines = phone.evaluate(FROM_TO, [".tl .kx-tag", ".tl .kx-t", ".tl .kx"])
+        assert len(lines) == 2
+        assert all(a[1] < b[0] for a, b in pairwise(sorted(tags)))
+        assert all(any(a[0] < word[0] and word[1] < a[1] for a in tags) for word in words)
+        assert len(words) == len(tags)
 
 
 def test_nothing_is_wider_than_a_phone(phone):

@@ -679,7 +679,7 @@ function lifeMarks(T, lives, left) {
 
 const TAG = 23, STEP_ASIDE = 22; // half a KEXEC tag, and how far it leaves its line for the playhead
 
-const kexecTag = (x, y) => [rect("kx-tag", x - TAG, y, 2 * TAG, 16, 3), text("kx-t", x, y + 12, "KEXEC")];
+const kexecTag = (x, y, last = x) => [rect("kx-tag", x - TAG, y, last - x + 2 * TAG, 16, 3), text("kx-t", (x + last) / 2, y + 12, "KEXEC")];
 
 /** How far the playhead's pill stands off its line: inside the picture, and clear of a KEXEC tag that cannot go further. */
 function pillAside(T, kexecs, px, half) {
@@ -702,9 +702,11 @@ function axisMarks(T, story, px, half, aside, narrow) {
   const tags = marks.map((x) => x + (Math.abs(x - px) < near ? Math.sign(x - px) * Math.min(STEP_ASIDE, near - Math.abs(x - px)) : 0));
   marks.forEach((x, k) => {
     const [top, foot] = kexecSpan(T, story, T.kexecs[k]);
-    out.push(path("kx", `M${round(x)} ${top}V${foot}`), kexecTag(tags[k], T.axis));
+    out.push(path("kx", `M${round(x)} ${top}V${foot}`));
     taken.push([tags[k] - 25, tags[k] + 25]);
   });
+  const apart = (k) => !(tags[k] - tags[k - 1] < 2 * TAG + 2); // from the tag before; tags that are not are drawn as one
+  tags.forEach((x, k) => apart(k) && out.push(kexecTag(x, T.axis, tags.find((_, n) => n >= k && apart(n + 1)))));
   if (!narrow && T.kexecs.length === story.doc.kexecs.length) tags.forEach((x, k) => {
     if (k === 0 && place(x - 80, x - 26)) out.push(text("ax end", x - 31, y, "kernel 1"));
     if (place(x + 26, x + 80)) out.push(text("ax start", x + 31, y, `kernel ${k + 2}`));
