@@ -42,8 +42,7 @@ def fitted(answer: Any, truth: Any, options: tuple[str, ...] = ()) -> Any:
     """The answer in the form of the truth. Raises `UsageError` that says which form, for another one."""
     if answer is ... or ... in _parts(answer):
         raise UsageError(f"fill in each entry with {form(truth, options)}; this did not count as an answer")
-    if isinstance(truth, list) and isinstance(answer, tuple):
-        answer = list(answer)
+    answer = _listed(answer, truth)
     if isinstance(truth, set | frozenset) and isinstance(answer, list | tuple | set | frozenset):
         answer = _set(answer)
     fits = _kind(answer) == _kind(truth)
@@ -56,6 +55,15 @@ def fitted(answer: Any, truth: Any, options: tuple[str, ...] = ()) -> Any:
     for value in _parts(answer):
         if isinstance(value, str) and options and value not in options:
             raise UsageError(f"{value!r} is not a choice here; write {form(truth, options)}")
+    return answer
+
+
+def _listed(answer: Any, truth: Any) -> Any:
+    """The answer with a list for each tuple where the truth has a list: `1, 0` is as good as `[1, 0]`."""
+    if isinstance(truth, list) and isinstance(answer, list | tuple):
+        return [*map(_listed, answer, truth), *answer[len(truth) :]]
+    if isinstance(truth, Mapping) and isinstance(answer, Mapping):
+        return {entry: _listed(value, truth.get(entry)) for entry, value in answer.items()}
     return answer
 
 

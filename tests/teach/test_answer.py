@@ -32,6 +32,8 @@ def test_the_form_tells_how_to_answer_and_not_what(truth, options, said):
         (4, 3, "your answer"),
         ([1, 5, 3], [1, 2, 3], 1),
         ((1, 2), [1, 2], None),
+        ({"a": (1, 0), "b": (0, 0)}, {"a": [1, 0], "b": [0, 1]}, "b"),
+        ([(1, 0), [0, 0]], [[1, 0], [0, 0]], None),
         ({"a": 1, "b": 0}, {"a": 1, "b": 2}, "b"),
         ({"bit"}, {"bit", "block"}, "block"),
         (["bit", "block"], frozenset({"bit", "block"}), None),
