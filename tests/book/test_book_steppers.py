@@ -85,6 +85,25 @@ def test_a_link_in_the_prose_moves_the_figure_there(tab):
         assert page.url.endswith("#one-page-crosses@56")
 
 
+COVERED = """(line) => { const { left, top, width, height } = line.getBoundingClientRect();
+    const at = (x, y) => document.elementFromPoint(left + (x * width) / 20, top + (y * height) / 4);
+    return [...Array(19).keys()].flatMap((x) => [1, 2, 3].map((y) => at(x + 1, y)))
+        .filter((seen) => !line.contains(seen)).map((seen) => seen?.className ?? "nothing"); }"""
+
+
+@pytest.mark.parametrize("width", [390, 1200])
+def test_nothing_of_the_page_covers_the_timeline_that_a_link_leads_to(browser, home, width):
+    with opened(browser, home + START, width, "h1", home=home) as page:
+        place = drawn(page, "one-page-crosses")
+        page.get_by_role("heading", name="What you can now say").scroll_into_view_if_needed()
+        page.locator("a[href='#one-page-crosses@56']").last.click()
+        place.locator(".kho[data-t='56']").wait_for()
+        if width > 1000:
+            page.locator(".show-back-to-top").wait_for(state="attached")  # Furo's button comes when one scrolls up
+        page.wait_for_function(IN_VIEW, arg="one-page-crosses")
+        assert place.locator("svg.tl").evaluate(COVERED) == []
+
+
 def test_a_figure_can_be_taken_away(tab):
     with tab(START, accept_downloads=True) as page:
         place = drawn(page, "one-page-crosses")
