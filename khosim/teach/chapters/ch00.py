@@ -48,7 +48,8 @@ fd = m.os.memfd_create("guest", khosim.MFD_KHO)
 {last}""",
         read=lambda run: knows(run, run.history.steps, 0),
         options=PLACES,
-        rule="Block list and bits lie in preserved frames. The page cache is a kernel's own, and begins empty.",
+        rule="Block list and bits lie in preserved frames. A page cache is a kernel's own memory."
+        + (f" {FIRST_USE}" if used else ""),
         look="Play it, and press End. Which of the three is drawn?",
         mistakes=("back-means-gone",) if used else ("opened-whole",),
         misread={"a new kernel knows nothing of the old one's files": lambda _: set()},
@@ -76,7 +77,7 @@ fd = m.os.memfd_create("guest", khosim.MFD_KHO)
 """,
         read=lambda run: run.history.why("cache", index=0).call.partition("(")[0],
         options=("kexec", "memfd_create", "pread", "pwrite"),
-        rule=FIRST_USE + " What lies past the end of a file is not used.",
+        rule=FIRST_USE + (" What lies past the end of a file is not used." if str(PAGE) in used else ""),
         look="Play it. After the kexec, watch the slot below the page cache: in which call is it filled?",
         mistakes=("opened-whole",),
         misread={"a kernel begins with the page cache of the one before": lambda _: "kexec"},

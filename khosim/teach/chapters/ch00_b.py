@@ -45,7 +45,7 @@ def marked_and_written(seed: Seed) -> Case:
     pages, plain = seed.number_from(1, 4), seed.number_from(1, 3)
     return Case(
         asks="**After the kexec, how many frames have the PFN bit, and how many of them are pages of a file?** The"
-        " figure of the first loop shows how many more a single page has beside it.",
+        " figure of *See it* shows how many have the bit beside a single page.",
         program=f"""
 fd = m.os.memfd_create("guest", khosim.MFD_KHO)
 m.os.pwrite(fd, b"A" * {pages * PAGE}, 0)
@@ -157,7 +157,7 @@ def a_table_of_calls(seed: Seed) -> Case:
                       "m.os.pread(fd, 1, 0)\nm.os.ftruncate(fd, 0)")  # fmt: skip
     return Case(
         asks="Take paper. Draw a row for each call, and three columns: slot 0 of the page cache, block 0, the PFN bit"
-        " of its frame. **Which hold after each call?** A row is a list such as `[1, 0, 0]`, 1 for what is there.",
+        " of its frame. **What is there after each call?** A row is a list such as `[1, 0, 0]`, 1 for what is there.",
         program=f"""
 fd = m.os.memfd_create("guest", khosim.MFD_KHO)
 m.os.pwrite(fd, b"{text}", 0)
@@ -171,7 +171,7 @@ fd = m.os.memfd_create("guest", khosim.MFD_KHO)
             ]
             for n, call in enumerate(run.history.calls, 1)
         },
-        rule="A write gives a page all three. A kexec takes the slot. First use gives it back.",
+        rule="Bits and blocks lie in preserved frames, a page cache is a kernel's own. " + FIRST_USE,
         look="Play it, and compare your table with the figure, call by call.",
         mistakes=("saved-at-kexec",) if "fstat" in last else ("saved-at-kexec", "opened-whole")
         if "truncate" in last else ("saved-at-kexec", "opened-whole", "back-means-gone"),

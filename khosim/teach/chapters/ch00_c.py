@@ -29,7 +29,7 @@ def back_without_a_read(trace: History) -> Iterator[tuple[int, str]]:
     """
     starts = trace.kexecs
     if len(starts) != 2:
-        yield trace.steps, f"Your run has {len(starts)} kexec(s), not two."
+        yield trace.steps, f"Your run has {len(starts) or 'no'} kexec{'s' * (len(starts) > 1)}, not two."
         return
     held = next((t for t in range(starts[0], starts[1]) if trace.seek(t).slots[0] >= 0), None)
     if held is not None:
@@ -72,10 +72,11 @@ def believe_nothing(run: Played) -> Iterator[str]:
     kexec, the file `guest` must be new and empty, and no frame may be lost to it.
     """
     m = run.names["m"].kexec()
-    if m.nr_free != (empty := khosim.boot().kexec().nr_free):
-        yield f"After one more kexec {m.nr_free} frames are free, but {empty} of a machine without files."
+    free, most = m.nr_free, khosim.boot().kexec().nr_free
     if m.os.fstat(m.os.memfd_create("guest", khosim.MFD_KHO)).st_size:
         yield "After one more kexec `guest` is not empty."
+    if free != most:
+        yield f"After one more kexec {free} frames are free. It must be {most}, as if there had never been a file."
 
 
 @discuss(
