@@ -35,7 +35,7 @@ class Card:
         self.item, self.seed = item, seed
         self.title = title or GRADES[item.grade]
         self.verdict: Verdict | None = None
-        self.notice = ""
+        self.hint, self.notice = 1, ""
         if isinstance(item, Question):
             case = item.case(seed)
             self.asks, self.program, self.options = case.asks, case.program.strip("\n"), case.options
@@ -51,7 +51,7 @@ class Card:
     def answer(self, answer: Any, hint: int = 1) -> Card:
         """Judge an answer, and note that there was one. Raises `UsageError` for one that cannot be judged."""
         if isinstance(self.item, Question):
-            self.verdict = self.item.judge(self.seed, answer, hint)
+            self.verdict, self.hint = self.item.judge(self.seed, answer, hint), hint
         else:
             self.verdict = self.item.judge(answer)
         self.notice = Progress().note(self.item.name, self.seed, self.verdict.right)
@@ -72,7 +72,9 @@ class Card:
         lines = [self.verdict.words]
         if isinstance(self.item, Question):
             again = f"{self.verb}({name!r}, seed={seed + 1})"
-            more = f"More help: hint=2. The run itself: {self.verb}({name!r}, seed={seed}).play()"
+            more = f"The run itself: {self.verb}({name!r}, seed={seed}).play()"
+            if self.hint == 1:
+                more = f"More help: hint=2. {more}"
             lines.append(f"Another one: {again}" if self.verdict.right else more)
         return "\n".join([*lines, *filter(None, [self.notice])])
 

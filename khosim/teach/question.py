@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -90,7 +90,8 @@ class Question:
         if entry is None:
             return Verdict(True, "Right: the model gives the same.")
         belief = next((name for name, other in self.believed(case).items() if same(other, answer)), "")
-        where = "" if entry == WHOLE else f" at entry {entry!r}" + ", counted from 0" * isinstance(entry, int)
+        counted = isinstance(entry, int) and not isinstance(truth, Mapping)  # a mapping's own numbers are names
+        where = "" if entry == WHOLE else f" at entry {entry!r}" + ", counted from 0" * counted
         words = [f"Not yet. The model gives something else{where}.", f"Rule: {case.rule_of(entry)}"]
         if belief:
             told = f"{MISTAKES[belief].belief!r} ({belief})" if belief in MISTAKES else repr(belief)

@@ -71,6 +71,14 @@ def test_a_wrong_answer_is_told_the_belief_behind_it(name):
         assert "Rule: " in verdict.words
 
 
+@pytest.mark.parametrize(("name", "counted"), [("looking", True), ("cut-and-grown", False)])
+def test_an_entry_is_counted_in_a_list_and_named_in_a_dict(name, counted):
+    question = QUESTIONS[name]
+    truth = question.truth(question.case(0))
+    wrong = [value + 1 for value in truth] if counted else {place: value + 1 for place, value in truth.items()}
+    assert (", counted from 0." in question.judge(0, wrong).words) == counted
+
+
 @pytest.mark.parametrize("name", QUESTIONS)
 def test_the_same_seed_gives_the_same_answer(name):
     question = QUESTIONS[name]
@@ -99,6 +107,33 @@ def test_an_exercise_has_a_solution_that_passes(task):
         assert 60 <= len(found.split()) <= 220
         answer = "These are the thoughts of somebody who has read the chapter."
     assert task.judge(answer).right
+
+
+def pages(m, ino):
+    return -(-m.inode.i_size[ino] // m.page_size)
+
+
+NEARLY_WITHIN_SIZE = {
+    "always single": lambda *_: True,
+    "a last page used in part is no page": lambda m, ino, index: index | 7 >= m.inode.i_size[ino] // m.page_size,
+    "eight pages from the one that is touched": lambda m, ino, index: index + 8 > pages(m, ino),
+    "one page too few": lambda m, ino, index: (index | 7) + 1 >= pages(m, ino),
+    "one page too many": lambda m, ino, index: index | 7 > pages(m, ino),
+    "pages against bytes": lambda m, ino, index: (index | 7) + 1 > m.inode.i_size[ino],
+}
+
+
+@pytest.mark.parametrize("single", NEARLY_WITHIN_SIZE.values(), ids=NEARLY_WITHIN_SIZE)
+def test_a_rule_that_is_nearly_within_size_is_refused(single):
+    """And the program that is shown holds the line after which a page is wrong."""
+
+    def path(m, ino, index, order, sgp):
+        order = 0 if single(m, ino, index) else order
+        return (yield from PATHS["shmem_alloc_and_add_folio"](m, ino, index, order, sgp))
+
+    verdict = TASKS["huge-within-size"].judge(path)
+    assert not verdict.right
+    assert verdict.trace.seek(verdict.trace.steps).inode.nrpages[0]
 
 
 def recorded(program):

@@ -31,6 +31,7 @@ def test_there_are_two_levels_of_help():
         predict("first-byte", b"", hint=3)
     assert "Where to look" not in repr(predict("first-byte", b""))
     assert "Where to look" in repr(predict("first-byte", b"", hint=2))
+    assert "More help" not in repr(predict("first-byte", b"", hint=2))
 
 
 def test_an_exercise_by_hand_has_seeds():

@@ -47,7 +47,7 @@ view = m.mmap(fd, {4 * PAGE})
 """,
         read=pages_after,
         rule=EVERYBODY,
-        look="Play it. Below the page cache, watch which slots are filled, and by which call.",
+        look="Play it. In the row *page cache*, watch which slots are filled, and by which call.",
         mistakes=("read-fills-a-hole", "load-leaves-a-hole"),
         misread={"a page for each page of the size": lambda run: [4] * len(pages_after(run))},
     )
@@ -110,7 +110,7 @@ def huge_and_small(seed: Seed) -> Case:
     order = seed.among((alone, beside, again), (beside, alone, again), (alone, again, beside))
     writes = "\n".join(f'm.os.pwrite(fd, b"h", {page * PAGE})' for page in order)
     return Case(
-        asks=f"A small file has page {small} written. Then huge pages are asked for. A huge page is eight pages here."
+        asks=f"A file has page {small} written. Then huge pages are asked for. A huge page is eight pages here."
         f" One byte each goes into the pages {', '.join(map(str, order))}."
         " **How many pages does each of the last three lines add to the page cache?**",
         program=f"""
@@ -139,8 +139,8 @@ def one_program(seed: Seed) -> Case:
     first, second, third = pages = seed.some((2, 5, 1, 4, 3), 3)
     cut = seed.among(max(pages), min(pages), sorted(pages)[1])
     return Case(
-        asks="Eight pages, and all that you have seen. **How many pages does the file have in memory after each of the"
-        " last seven lines?**",
+        asks="Eight pages, and all that you have seen. **How many pages does the page cache hold after each of the last"
+        " seven lines?**",
         program=f"""
 fd = m.os.memfd_create("notes")
 view = m.mmap(fd, {8 * PAGE})

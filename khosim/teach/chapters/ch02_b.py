@@ -103,7 +103,8 @@ def frames_for_bytes(seed: Seed) -> Case:
     small = seed.among(25, 27, 31)
     return Case(
         asks=f"A byte is written into page {small}. Then huge pages are asked for, and one byte is written into each of"
-        f" the pages {', '.join(map(str, places))}, and into page 24. **How many frames are taken after `before`?**",
+        f" the pages {', '.join(map(str, places))}, and into page 24. **How many frames do these writes take,"
+        " from `before` on?**",
         program=f"""
 fd = m.os.memfd_create("notes")
 m.os.pwrite(fd, b"s", {small * PAGE})
