@@ -1,4 +1,4 @@
-"""A plate in the book has the page's own ground, by day and by night, and its colours keep their hue."""
+"""A plate has the page's own ground, by day and by night, in the book and in JupyterLab; its colours keep their hue."""
 
 import io
 from pathlib import Path
@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from matplotlib.image import imread
 
+import khosim
+from khosim.show import plot
 from khosim.show.palette import palette
 from tests.browser import opened
 from tools.browser import served
@@ -40,3 +42,15 @@ def test_a_plate_lies_on_the_page_and_its_ink_stands_out(browser, theme, scheme)
     assert abs(ink - paper).min() > 150
     assert blue.argmax() == 2
     assert abs(blue - paper).max() > 120
+
+
+@pytest.mark.parametrize(("light", "ground", "ink"), [("true", 255, "dark"), ("false", 17, "bright")])
+def test_a_plate_that_was_run_in_jupyterlab_wears_its_theme(browser, light, ground, ink):
+    html = plot.plate(khosim.boot(frames=64, page_size=64).snapshot(), plot.bitmap)._repr_mimebundle_()["text/html"]
+    style = f"margin:0;background:rgb({ground} {ground} {ground})"
+    text = f"""<!doctype html><html lang="en"><head><title>p</title><link rel="icon" href="data:,"></head>
+    <body style="{style}" data-jp-theme-light="{light}">{html}</body></html>"""
+    with served({"/": ("text/html", text.encode())}) as address, opened(browser, address, 800, "img") as page:
+        seen = imread(io.BytesIO(page.locator("img").screenshot()))[..., :3] * 255
+    assert abs(seen[1, 1] - ground).max() <= 2
+    assert seen.min() < 50 if ink == "dark" else seen.max() > 200

@@ -22,6 +22,10 @@ from khosim.state.snapshot import Snapshot
 __all__ = ["Plate", "plate"]
 
 GAP, DPI, SHARP, COLUMNS = 12, 96, 2, 100
+NIGHT = """<style>
+[data-jp-theme-light="false"] img.khosim-plate { filter: invert(1) hue-rotate(180deg); mix-blend-mode: screen; }
+</style>"""
+"""In JupyterLab's dark themes lightness is turned round, hues stay, and the paper is the page's: as in the book."""
 ROOM = 4 * WIDTH  # higher than any drawing: its width alone sets the scale, and the figure is cut to its height after
 
 
@@ -51,8 +55,9 @@ class Plate:
     def _repr_mimebundle_(self, **_wishes: Any) -> dict[str, str]:
         """In Jupyter: an <img> with its alternative text, which no notebook gives a bare PNG."""
         width, data = round(self.figure.get_figwidth() * DPI), b64encode(_small(self.png())).decode()
-        image = f'<img alt="{escape(self.alt)}" width="{width}" src="data:image/png;base64,{data}">'
-        return {"text/plain": repr(self), "text/html": image}
+        shape = f'class="khosim-plate" width="{width}"'
+        image = f'<img alt="{escape(self.alt)}" {shape} src="data:image/png;base64,{data}">'
+        return {"text/plain": repr(self), "text/html": image + NIGHT}
 
 
 def _small(png: bytes) -> bytes:
