@@ -8,6 +8,7 @@ import khosim.teach
 from khosim.errors import UsageError
 from khosim.kernel.shmem_kho import ENOENT, SGP_CACHE, SGP_NOALLOC, SGP_READ
 from khosim.run.history import History
+from khosim.state.buddy import in_scratch
 from khosim.steps import PATHS
 from khosim.teach.answer import fitted, same
 from khosim.teach.question import NOTHING, QUESTIONS
@@ -77,6 +78,13 @@ def test_an_entry_is_counted_in_a_list_and_named_in_a_dict(name, counted):
     truth = question.truth(question.case(0))
     wrong = [value + 1 for value in truth] if counted else {place: value + 1 for place, value in truth.items()}
     assert (", counted from 0." in question.judge(0, wrong).words) == counted
+
+
+def test_a_frame_that_is_named_as_the_last_to_get_its_bit_is():
+    question = QUESTIONS["where-the-bit-is"]
+    for _, case in instances(question):
+        truth = question.truth(case)
+        assert f"the bit of frame {64 * truth['word'] + truth['bit']:#x}." in case.asks
 
 
 @pytest.mark.parametrize("name", QUESTIONS)
@@ -172,6 +180,21 @@ def test_a_hole_past_the_list_is_one_for_two_modes_and_nowhere_else(to_be_a_hole
 @pytest.mark.parametrize("task", [t for t in TASKS.values() if t.grade == 2], ids=lambda task: task.name)
 def test_a_run_in_which_nothing_happens_is_no_answer(task):
     assert not task.judge(recorded(lambda m: m.os.memfd_create("nothing"))).right
+
+
+@pytest.mark.parametrize("given_back", [False, True])
+def test_a_frame_that_is_refused_must_be_given_back(given_back):
+    def alloc_pages(m, order, movable):
+        pfn = yield from PATHS["alloc_pages"](m, order, movable)
+        if pfn is None or not in_scratch(m, pfn):
+            return pfn
+        if given_back:
+            yield from PATHS["folio_put"](m, pfn)
+        return None
+
+    verdict = TASKS["never-in-scratch"].judge(alloc_pages)
+    assert verdict.right == given_back
+    assert given_back or "it is lost" in verdict.words
 
 
 def test_every_solution_is_of_an_exercise():

@@ -72,17 +72,18 @@ m.os.close(fd)
 @ask(chapter=1, objective=3)
 def where_the_bit_is(seed: Seed) -> Case:
     """The word and the bit of a frame."""
-    pages, frames = seed.among((1, 64), (50, 256), (60, 256), (3, 256), (20, 256), (2, 64))
+    pages, frames, last = seed.among((1, 64, 0x1B), (50, 256, 0x73), (60, 256, 0x7D), (3, 256, 0x4D), (20, 256, 0x55),
+                                     (2, 64, 0x15))  # fmt: skip
     return Case(
-        asks="The last store to the PFN bitmap sets the bit of one frame. **In which word, at which bit, and of how"
-        " many frames does this store write the bit?**",
+        asks=f"In a machine of {frames} frames, the last store to the PFN bitmap sets the bit of frame {last:#x}. **In"
+        " which word, at which bit, and of how many frames does this store write the bit?**",
         program=f"""
 fd = m.os.memfd_create("kept", khosim.MFD_KHO)
 m.os.pwrite(fd, b"k" * {PAGE * pages}, 0)
 """,
         read=last_bit,
         rule="The bit of frame `pfn` is bit `pfn % 64` of word `pfn // 64`, and memory has no single bits.",
-        look="Play it. Which frame gets the last bit? What does the step before the store read?",
+        look="Play it to the last bit that is set. What does the step before the store read?",
         misread={"one bit is written alone": lambda run: {**last_bit(run), "written": 1}},
         shape={"frames": frames, "nblocks": 64} if frames > PAGE else {},
     )
@@ -104,7 +105,8 @@ def still_as_left(seed: Seed) -> Case:
     opened = 'fd = m.os.memfd_create("kept", khosim.MFD_KHO)\n'
     more = seed.among("", opened, f"{opened}m.os.pread(fd, 1, 0)\n", f'{opened}m.os.pwrite(fd, b"X", 0)\n')
     return Case(
-        asks="Look at the frame of page 0 at the end. **What is still there as the first kernel left it?**",
+        asks="Look at the frame of page 0 at the end, and at its block. `byte` is the frame's first byte. **What was"
+        " written by the first kernel, and by none after it?**",
         program=f"""
 fd = m.os.memfd_create("kept", khosim.MFD_KHO)
 m.os.pwrite(fd, b"{text}", 0)
@@ -112,7 +114,7 @@ m = m.kexec()
 {more}""",
         read=of_the_first,
         options=PLACES,
-        rule="A new kernel makes its struct pages anew. Bit, block and bytes lie in preserved frames.",
+        rule="A new kernel makes its struct pages anew. What lies in a preserved frame stays until it is written.",
         look='`trace.why("refcount", pfn=...)` and its like name the step. Which kernel made it?',
         misread={"the reference crosses": lambda run: of_the_first(run) | {"refcount"}},
     )
@@ -129,13 +131,13 @@ def of_the_first(run: Played) -> set[str]:
 
 @ask(chapter=1, objective=5)
 def the_way_back(seed: Seed) -> Case:
-    """How the refcount goes when a page comes back."""
+    """How many references a page has that comes back, at most and at the end."""
     text = text_of(seed)
     lines = seed.among("m.os.pread(fd, 4, 0)", "view = m.mmap(fd, 64)\nview[0]", 'm.os.pwrite(fd, b"X", 0)',
                        "m.os.pread(fd, 1, 0)\nm.os.pread(fd, 1, 0)")  # fmt: skip
     return Case(
         asks="In `pwrite` the refcount of a fresh frame goes 1, 2, 3, 2, 1. In the second kernel it begins at 1 again,"
-        " in no page cache, on no list. **How does it go in the last call?**",
+        " in no page cache, on no list. **How high does it get in the last call, and where does it end?**",
         program=f"""
 fd = m.os.memfd_create("kept", khosim.MFD_KHO)
 m.os.pwrite(fd, b"{text}", 0)
@@ -143,8 +145,15 @@ m = m.kexec()
 fd = m.os.memfd_create("kept", khosim.MFD_KHO)
 {lines}
 """,
-        read=lambda run: references(run, -1),
+        read=walked,
         rule=SAME_PATH,
         look="Play it, click the frame, and walk the last call with the right arrow.",
-        misread={"nobody needs it": lambda run: [1] * len(references(run, -1))},
+        mistakes=("one-more-reference",),
+        misread={"nobody needs it": lambda _: {"most": 1, "end": 1}},
     )
+
+
+def walked(run: Played) -> dict[str, int]:
+    """The most references to the frame of page 0 in the last call, and those that are left."""
+    counts = references(run, -1)
+    return {"most": max(counts), "end": counts[-1]}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from khosim.state import handover
 from khosim.state.blocks import load_block
+from khosim.state.machine import MachineState
+from khosim.state.phys import FRESH
 from khosim.teach.case import PAGE, Case, Played
 from khosim.teach.chapters.ch01 import SAME_PATH, references, text_of
 from khosim.teach.question import ask
@@ -44,7 +46,7 @@ def the_next_frame(seed: Seed) -> Case:
     second = "two" if first == "one" else "one"
     return Case(
         asks="The frames 0x15 to 0x17, then 0x18 on, are free at first. Two files are written, both are closed."
-        " **Which frame does the next page get?**",
+        " **Which frame does the next page get, and which byte fills that frame until then?**",
         program=f"""
 one = m.os.memfd_create("one")
 two = m.os.memfd_create("two")
@@ -54,35 +56,54 @@ m.os.close({first})
 m.os.close({second})
 m.os.pwrite(m.os.memfd_create("next"), b"x", 0)
 """,
-        read=lambda run: next(int(pfn) for pfn in run.names["m"].slots if pfn >= 0),
-        rule="The frame that was freed last is given out first.",
-        look="Play it: which frame is the last to be poisoned?",
-        mistakes=("oldest-first",),
+        read=given_out,
+        rule={"frame": "The frame that was freed last is given out first.", "byte": "A freed frame is poisoned."},
+        look="Play it: which frame is the last to be freed? Click it there.",
+        mistakes=("oldest-first", "freed-is-zeroed"),
+        misread={"a new frame's byte is there before": lambda run: {**given_out(run), "byte": FRESH}},
     )
+
+
+def given_out(run: Played) -> dict[str, int]:
+    """The frame that the last page gets, and what it is full of before the last line."""
+    trace = run.history
+    frame = next(int(pfn) for pfn in run.names["m"].slots if pfn >= 0)
+    closed = max(call.last for call in trace.calls if call.text.startswith("close"))
+    return {"frame": frame, "byte": int(trace.seek(closed).arrays["phys"][frame][0])}
 
 
 @ask(chapter=1, objective=3, check=True)
 def bits_and_blocks(seed: Seed) -> Case:
-    """Bits, and those of them that a block names."""
-    files, pages = seed.number_from(1, 2), seed.number_from(1, 4)
+    """Bits and blocks, between a bit and its block."""
+    pages, grows = seed.number_from(1, 4), seed.among(True, False)
+    last = f'm.os.pwrite(fd, b"x", {PAGE * pages})' if grows else f"m.os.ftruncate(fd, {PAGE * (pages - 1)})"
     return Case(
-        asks="**How many frames have a PFN bit at the end, and of how many of them does a block name the frame?**",
+        asks="In the last line one frame's bit changes, and one block. Stop between the two. **How many frames have a"
+        " PFN bit there, and how many blocks name a frame?**",
         program=f"""
-for name in {["one", "two"][:files]}:
-    m.os.pwrite(m.os.memfd_create(name, khosim.MFD_KHO), bytes({PAGE * pages}), 0)
+fd = m.os.memfd_create("kept", khosim.MFD_KHO)
+m.os.pwrite(fd, bytes({PAGE * pages}), 0)
 m.os.pwrite(m.os.memfd_create("lost"), bytes({PAGE * 3}), 0)
+{last}
 """,
-        read=counted,
-        rule="The handover has nine frames of its own here, and each KHO inode three. Then comes one for each page.",
-        look="Play it, press End, and count the marked corners.",
-        mistakes=("a-bit-for-every-file",),
-        misread={"only pages have bits": lambda run: {**counted(run), "bits": counted(run)["blocks"]}},
+        read=between,
+        rule="The bit goes first, up and down. The handover has nine bits of its own here, a KHO inode three.",
+        look="Play the last call. Stop where a corner has changed and the block list has not.",
+        mistakes=("a-bit-for-every-file", "names-before-marks" if grows else "block-before-its-bit"),
+        misread={"only pages have bits": lambda run: {**between(run), "bits": between(run)["bits"] - 12}},
     )
 
 
-def counted(run: Played) -> dict[str, int]:
+def between(run: Played) -> dict[str, int]:
+    """How many bits are set and how many blocks name a frame, where the last call has changed the first of the two."""
+    trace = run.history
+    span = trace.calls[-1]
+    seen = [counted(trace.seek(t)) for t in range(span.first - 1, span.last + 1)]
+    return next(found for found in seen if found != seen[0])
+
+
+def counted(m: MachineState) -> dict[str, int]:
     """How many bits are set, and how many blocks name a frame."""
-    m = run.names["m"]
     blocks = [load_block(m, file.inode, n) for file in handover.files(m) for n in range(m.config.nblocks)]
     return {"bits": len(handover.preserved(m)), "blocks": sum(map(bool, blocks))}
 
@@ -153,7 +174,8 @@ def three_blocks(seed: Seed) -> Case:
     return Case(
         asks="Free blocks: 1 at 0x15, 2 at 0x16, 8 at 0x18, 32 at 0x20. On paper, take three blocks of"
         f" {1 << a}, {1 << b} and {1 << c} frames. Give the {again} back, and take one of 2 frames."
-        " **At which frame does each of the four begin?** `take_block(m, 2, ...)` takes 4 frames, 2 to the power of 2.",
+        " **At which frame does each of the four begin?** `take_block(m, 2, ...)` takes 4 frames, 2 to the power of 2,"
+        " none of them from scratch.",
         program=f"""
 from khosim.state.buddy import free_block, take_block
 first = take_block(m, {a}, cma=False)

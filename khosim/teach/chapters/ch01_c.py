@@ -34,7 +34,7 @@ def three_that_stay(trace: History) -> Iterator[tuple[int, str]]:
     elif trace[trace.why("bit", pfn=frame).t].kernel != 1:
         yield trace.why("bit", pfn=frame).t, "Here the frame gets its bit, and not from the first kernel."
     elif end.page.refcount[frame] != 3:
-        yield trace.why("refcount", pfn=frame).t, f"The frame ends with {end.page.refcount[frame]} reference(s)."
+        yield trace.why("refcount", pfn=frame).t, f"References to the frame at the end: {end.page.refcount[frame]}."
 
 
 @write_path(
@@ -55,12 +55,17 @@ def three_that_stay(trace: History) -> Iterator[tuple[int, str]]:
 def never_in_scratch(run: Played) -> Iterator[str]:
     """Let no page of a kept file lie in scratch (B35). A write for which nothing else is free may fail.
 
-    Write `alloc_pages(m, order, movable)`, a generator that may call the kernel's own. A machine with room must still
-    give out frames. What does your repair cost a file that is not to be kept?
+    Write `alloc_pages(m, order, movable)`, a generator that may call the kernel's own. It returns the number of the
+    first frame, or None if it gives none. A machine with room must still give out frames, and none may be lost.
+
+    What does your repair cost a file that is not to be kept?
     """
     m = run.names["m"]
     if m.slots[0] >= 0 and in_scratch(m, int(m.slots[0])):
         yield f"Page 0 of `kept` is in frame {m.slots[0]:#x}, where the next kernel boots."
+    taken = (pfn for pfn in range(m.frames) if in_scratch(m, pfn) and m.page.refcount[pfn])
+    for pfn in (pfn for pfn in taken if not m.page.mapping[pfn]):
+        yield f"Frame {pfn:#x} has left the free list, and no file has it: it is lost."
     if run.error is not None and m.nr_free > 2 * m.config.scratch_size:
         yield f"A call fails, and {m.nr_free} frames are free, of which {m.config.scratch_size} are scratch."
 
