@@ -41,7 +41,7 @@ def _part(values: list[Any], words: str) -> str:
 def fitted(answer: Any, truth: Any, options: tuple[str, ...] = ()) -> Any:
     """The answer in the form of the truth. Raises `UsageError` that says which form, for another one."""
     if answer is ... or ... in _parts(answer):
-        raise UsageError(f"fill in each entry with {form(truth, options)}; this did not count as an answer")
+        raise UsageError(f"an answer is {form(truth, options)}, with nothing left out; this did not count as one")
     answer = _listed(answer, truth)
     if isinstance(truth, set | frozenset) and isinstance(answer, list | tuple | set | frozenset):
         answer = _set(answer)

@@ -17,6 +17,8 @@ __all__ = ["Fields", "shown"]
 
 WIDE = "36rem"  # as wide as a line of the text above it
 FRAME = "border-left: 3px solid var(--jp-brand-color1); padding-left: 1em"
+AIR = "<style>.khosim-card pre { margin-bottom: 1em }</style>"  # JupyterLab leaves none below code
+WHOLE_WORDS = "white-space: pre-wrap; word-break: normal; overflow-wrap: anywhere"  # JupyterLab breaks within them
 
 
 class Fields(w.VBox):  # type: ignore[misc]  # ipywidgets ships no types
@@ -41,7 +43,7 @@ class Fields(w.VBox):  # type: ignore[misc]  # ipywidgets ships no types
         return f"Fields({self.card.item.name!r}, seed {self.card.seed})"
 
     def _show(self) -> None:
-        self.words.value = f'<div class="jp-RenderedHTMLCommon" style="{FRAME}">{self.card.html()}</div>'
+        self.words.value = f'{AIR}<div class="jp-RenderedHTMLCommon" style="{FRAME}">{self.card.html()}</div>'
 
     def _input(self) -> Any:
         item, card = self.card.item, self.card
@@ -82,7 +84,7 @@ class Fields(w.VBox):  # type: ignore[misc]  # ipywidgets ships no types
         self.run.children = (stepper(self.card.play()),)
 
     def _say(self, words: str) -> None:
-        self.said.value = f'<pre role="status">{escape(words)}</pre>' if words else ""
+        self.said.value = f'<pre role="status" style="{WHOLE_WORDS}">{escape(words)}</pre>' if words else ""
 
 
 THINK = 4

@@ -188,7 +188,8 @@ def session(config: MachineConfig, variants: Mapping[str, Callable[..., Any]]) -
             hint = f"did you mean {near[0]}?" if near else "`khosim list` shows them all"
             raise UsageError(f"no kernel path is named {name!r}; {hint}")
         if not isgeneratorfunction(unwrap(function) if callable(function) else function):
-            raise UsageError(f"what replaces {name} must be a function that yields steps, not {shown(function)}")
+            wrong = f"and there is no `yield` in {shown(function)}" if callable(function) else f"not {function!r}"
+            raise UsageError(f"what replaces {name} must be a function that yields steps, {wrong}")
     return Session(config, dict(variants), _make)
 
 

@@ -52,7 +52,7 @@ def test_the_entry_that_is_wrong_is_named(answer, truth, entry):
         (True, 1, (), "write a number, not True"),
         (1, True, (), "write True or False, not 1"),
         ([1], [1, 2], (), "a list of 2, each a number"),
-        ([1, ...], [1, 2], (), "fill in each entry"),
+        ([1, ...], [1, 2], (), "with nothing left out"),
         ({"a": 1}, {"a": 1, "b": 2}, (), "an entry for each of 'a', 'b'"),
         ("cash", "cache", WORDS, "'cash' is not a choice here"),
         ({"cash"}, {"cache"}, WORDS, "'cash' is not a choice here"),

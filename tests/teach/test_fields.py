@@ -77,7 +77,7 @@ def test_the_run_is_shown_on_request_and_not_before():
 def test_a_table_has_a_field_for_each_entry():
     fields = Fields(predict("cached-pages"))
     press(fields, "Check")
-    assert "fill in each entry" in fields.said.value
+    assert "with nothing left out" in fields.said.value
     fill(fields, "page 0", "False")
     fill(fields, "page 1", "True")
     press(fields, "Check")

@@ -56,7 +56,7 @@ def test_a_variant_lives_through_kexecs_and_forks():
     [
         ({"shmem_kho_free_blok": free_block_in_the_other_order}, "did you mean shmem_kho_free_block?"),
         ({"zzz": free_block_in_the_other_order}, "no kernel path is named 'zzz'; `khosim list` shows them all"),
-        ({"shmem_kho_free_block": len}, "must be a function that yields steps, not len"),
+        ({"shmem_kho_free_block": len}, "must be a function that yields steps, and there is no `yield` in len"),
         ({"shmem_kho_free_block": None}, "must be a function that yields steps, not None"),
         (["shmem_kho_free_block"], "variants is a dict from the name of a path to a function"),
     ],

@@ -631,7 +631,7 @@ export function timeline(story, state, L, pick, ui) {
 /** One future in the timeline, from step `from` on: what is before that is drawn in the other band. */
 function timeBand(T, story, state, L, pick, from) {
   const end = Math.min(T.W - 2, T.x(story.last) + T.w), left = (t) => T.x(Math.max(t, from)), later = (list, k) => list.filter((run) => run[k] >= from), two = T.axis > T.deep;
-  const block = L.narrow || two ? "block" : `block ${T.used[0]}`, side = two && (from ? "there" : "here");
+  const block = L.narrow || two || T.used[0] > 9 ? "block" : `block ${T.used[0]}`, side = two && (from ? "there" : "here");
   return [
     later(story.doc.calls, 3).map(([cpu, words, first, last]) => callMark(T, state, story.doc.kexecs, [cpu, words, Math.max(first, from), last])),
     T.used.length > 1 && T.used.includes(pick.block) && rect("selrow", left(0) - 4, T.rows + T.used.indexOf(pick.block) * T.R - 1.5, end - left(0) + 6, T.R + 3, 2),
@@ -1270,7 +1270,7 @@ function facts(story, state, { frame, block }) {
   if (frame < 0) return [["cache", swapped ? `swap entry ${-rows.cache.at(block) - 2}` : "empty"], ["block list", lost ? VERDICT_WORDS[UNKNOWN] : "empty"],
     ["reads as", swapped ? "what was swapped out" : lost ? "nobody knows yet" : "zeros"]];
   const role = ROLE[rows.role.at(frame)], i = rows.holds.at(frame), poison = rows.poison.at(frame);
-  const flags = Object.entries(machine.flags ?? {}).filter(([name, mask]) => name !== "free" && has(rows.flags.at(frame), mask)).map(([name]) => name);
+  const flags = Object.entries(machine.flags ?? {}).filter(([name, mask]) => name !== "free" && has(rows.flags.at(frame), mask)).sort((a, b) => a[1] - b[1]).map(([name]) => name);
   const owner = [rows.cache.at(i) === frame && `cache ${i}`, rows.blocks.at(i) === frame && `block ${i}`].filter(Boolean);
   const since = sinceWhen(story, state, frame);
   const told = role !== "stale" && owner.length > (state.bad.length ? 0 : 1); // the owner says it, and room is short
