@@ -7,7 +7,7 @@ What the modelled kernel *returns* is an `OSError` with its errno, as from the r
     +-- KernelPanic          it crashed, with the kernel's words
     +-- Livelock             it would retry for ever
     +-- Deadlock             every task waits for another
-    BusError                 SIGBUS: the program touched a page that is past the end of the file
+    BusError                 SIGBUS: the program touched a byte of a mapping that gets no page
 
 What the *reader* did wrong is a Python exception that says what to write instead:
 
@@ -45,7 +45,7 @@ class Deadlock(KernelFailure):
 
 
 class BusError(Exception):
-    """SIGBUS: a mapping was touched where the file has no page to give.
+    """SIGBUS: a mapping was touched where the program gets no page; the message says what stood in the way.
 
     Attributes: `address` (bytes from the start of the mapping).
     """

@@ -12,13 +12,14 @@ from operator import index as as_int
 from typing import Any
 
 from khosim.config import MachineConfig
-from khosim.errors import MachineGone, UsageError
+from khosim.errors import BusError, MachineGone, UsageError
 from khosim.run.history import History
 from khosim.run.moment import shorten
 from khosim.state.machine import MachineState
 from khosim.state.snapshot import Snapshot
 from khosim.steps import PATHS
 from khosim.user.mmap import Mapping as FileMapping
+from khosim.user.mmap import why_sigbus
 from khosim.user.os import Os
 from khosim.user.session import Session
 
@@ -45,11 +46,14 @@ class Machine(MachineState):
         self.os = Os(self._call, self.page_size)
 
     def _call(self, name: str, *args: Any) -> Any:
-        """Enter the kernel; what it returns, or `OSError`. Raises `MachineGone` if this kernel is no more."""
+        """Enter the kernel; what it returns, or `OSError`, or `BusError`. Raises `MachineGone` if it is no more."""
         self._check_alive()
         result = self._session.call(name, *args)
-        if name == "access":  # what it read, and where it faulted, which is no errno
-            return result
+        if name == "access":
+            read, byte = result  # where it faulted is no errno
+            if byte >= 0:
+                raise BusError(byte, why_sigbus(self, args[0], byte))
+            return read
         code = result[-1] if isinstance(result, tuple) else result
         if isinstance(code, int) and code < 0:
             raise OSError(-code, os.strerror(-code))

@@ -7,19 +7,41 @@ from contextlib import suppress
 from operator import index as as_int
 from typing import Any, Self
 
-from khosim.errors import BusError, MachineGone, UsageError
+from khosim.errors import MachineGone, UsageError
 from khosim.kernel.mmap import MADV_COLLAPSE, MADV_DONTNEED, MADV_HWPOISON, MADV_REMOVE
 from khosim.kernel.userfaultfd import VM_UFFD_MINOR, VM_UFFD_MISSING
+from khosim.state import page_cache
+from khosim.state.machine import MachineState
+from khosim.state.mem_map import PG_hwpoison, test_flag
+from khosim.state.pte import POISON, load_pte
 
-__all__ = ["Mapping"]
+__all__ = ["Mapping", "why_sigbus"]
 
 KINDS = {"missing": VM_UFFD_MISSING, "minor": VM_UFFD_MINOR}
 ADVICE = {MADV_DONTNEED: "MADV_DONTNEED", MADV_REMOVE: "MADV_REMOVE", MADV_COLLAPSE: "MADV_COLLAPSE",
           MADV_HWPOISON: "MADV_HWPOISON"}  # fmt: skip
 
 
+def why_sigbus(m: MachineState, vma: int, byte: int) -> str:
+    """Say what the fault on a byte of a mapping met, from what the machine is right after it."""
+    ino, page = m.vma.ino[vma], byte // m.page_size
+    index, kind = m.vma.pgoff[vma] + page, m.vma.uffd[vma]
+    poisoned = "its frame is poisoned"
+    if load_pte(m, vma, page) is POISON:
+        return poisoned
+    if index * m.page_size >= m.inode.i_size[ino]:
+        return "past the end of the file"
+    entry = page_cache.load(m, ino, index)
+    there = entry != page_cache.EMPTY
+    if (kind == VM_UFFD_MINOR and there) or (kind == VM_UFFD_MISSING and not there and not m.inode.kho[ino]):
+        return "userfaultfd has the fault, and no monitor answers"
+    if entry >= 0 and test_flag(m, entry + index - m.page.index[entry], PG_hwpoison):
+        return poisoned
+    return "the kernel has no page to give"
+
+
 class Mapping:
-    """Bytes of a file as memory. Indexes and slices read and write; touching past the file raises `BusError`.
+    """Bytes of a file as memory. Indexes and slices read and write; a byte that gets no page raises `BusError`.
 
     Made by `Machine.mmap`. A slice has step 1. Raises `UsageError` once closed, and `MachineGone` after a kexec.
     """
@@ -48,10 +70,7 @@ class Mapping:
         return place, 1
 
     def _touch(self, start: int, count: int, data: bytes | None) -> bytes:
-        out, fault = self._call("access", self._vma, start, count, data)
-        if fault >= 0:
-            raise BusError(fault)
-        return bytes(out)
+        return bytes(self._call("access", self._vma, start, count, data))
 
     def __getitem__(self, key: int | slice) -> Any:
         """Read a byte (an int) or a slice (bytes)."""

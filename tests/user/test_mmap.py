@@ -280,6 +280,66 @@ def test_a_minor_fault_goes_to_userfaultfd_until_it_is_continued(mapping):
     assert mapping[64] == BYTES[64]
 
 
+def in_swap(m, fd, _view):
+    m.swapon()
+    m.swap_out(fd, 1)
+
+
+def punched(m, fd, _view):
+    m.os.fallocate(fd, khosim.FALLOC_FL_PUNCH_HOLE | khosim.FALLOC_FL_KEEP_SIZE, 64, 64)
+
+
+def poisoned(m, fd, _view):
+    m.poison(fd, 1)
+
+
+def poisoned_where_mapped(m, fd, view):
+    view[64]
+    m.poison(fd, 1)
+
+
+def cut(m, fd, _view):
+    m.os.ftruncate(fd, 64)
+
+
+def overcommitted(m, fd, view):
+    punched(m, fd, view)
+    m.overcommit(2, 0)
+
+
+REASONS = {
+    in_swap: None,
+    punched: None,
+    poisoned: "its frame is poisoned",
+    poisoned_where_mapped: "its frame is poisoned",
+    cut: "past the end of the file",
+    overcommitted: "the kernel has no page to give",
+}
+
+
+@pytest.mark.parametrize("flags", [0, khosim.MFD_KHO], ids=["ordinary", "kho"])
+@pytest.mark.parametrize("kind", ["", "missing", "minor"])
+@pytest.mark.parametrize("made", REASONS)
+def test_a_bus_error_says_what_the_fault_met(made, kind, flags):
+    """Of userfaultfd it speaks exactly where the kernel has handed the fault on."""
+    m = khosim.boot(nblocks=16)
+    fd = m.os.memfd_create("file", flags)
+    m.os.pwrite(fd, BYTES, 0)
+    view = m.mmap(fd, SIZE)
+    made(m, fd, view)
+    if kind:
+        view.uffd_register(kind)
+    met = None
+    with m.record() as trace:
+        try:
+            view[64]
+        except BusError as error:
+            met = str(error)
+    handed_on = any(moment.step.name == "userfault" for moment in trace[1:])
+    reason = "userfaultfd has the fault, and no monitor answers" if handed_on else REASONS[made]
+    assert met == (reason and f"SIGBUS at byte 64 of the mapping: {reason}")
+
+
 def test_a_memory_view_of_wide_items_counts_in_bytes(mapping):
     """Two integers are eight bytes."""
     mapping[0:8] = memoryview(b"abcdefgh").cast("I")
