@@ -197,6 +197,17 @@ def test_a_frame_that_is_refused_must_be_given_back(given_back):
     assert given_back or "it is lost" in verdict.words
 
 
+def test_a_page_that_is_taken_back_for_want_of_memory_is_refused_in_such_words():
+    """Nobody has forked there: the machine is full."""
+    m = khosim.boot()
+    fd = m.os.memfd_create("kept", khosim.MFD_KHO)
+    m.os.pwrite(m.os.memfd_create("other"), bytes((m.nr_free - 2) * m.page_size), 0)
+    with m.record("full") as trace, pytest.raises(OSError, match="Cannot allocate memory"):
+        m.os.posix_fallocate(fd, 0, 4 * m.page_size)
+    verdict = TASKS["gone-though-not-shorter"].judge(trace)
+    assert "Here memory was refused, by luck or because none was free." in verdict.words
+
+
 def test_every_solution_is_of_an_exercise():
     assert set(SOLUTIONS) == set(TASKS)
 

@@ -23,7 +23,7 @@ SHORTER = ("kexec", "close", "munmap", "madvise", "swap_out", "migrate", "reclai
     objective=2,
     hints=(
         "The callback hears of a page that is found in the cache, and of the part of it that lies in the hole.",
-        "For each page take the larger of the two starts, and the smaller of the two ends.",
+        "For each page take the later start, the page's or the hole's, and the earlier end.",
     ),
 )
 def what_it_hears(seed: Seed) -> Case:
@@ -62,17 +62,18 @@ def heard(run: Played) -> dict[int, int]:
 def gone_though_not_shorter(trace: History) -> Iterator[tuple[int, str]]:
     """A KHO file never gets shorter, no hole is punched, and nothing is closed. Yet the callback empties a block.
 
-    Record such a run. One kernel is enough, and luck is not needed: no fork.
+    Record such a run in one kernel. Use neither swap nor reclaim, nor migration, nor `madvise`. No memory is refused,
+    by a fork or because none is free.
     """
     for call in trace.calls:
         name = call.text.partition("(")[0]
         if name in SHORTER or "PUNCH" in call.text:
-            yield call.first, f"`{call.text}` takes pages away in its own right, or may."
+            yield call.first, f"`{call.text}` may take pages away by itself. Do without it."
     for t, step in steps(trace):
         if step.name == "i_size" and step.args["size"] < step.args["old"]:
             yield t, "Here the file gets shorter."
         if step.name in ("add_fail", "alloc_fail"):
-            yield t, "This is luck: something was refused."
+            yield t, "Here memory was refused, by luck or because none was free."
     if not any(step.name == "free_block" for _, step in steps(trace)):
         yield trace.steps, "No block was emptied."
 
@@ -81,7 +82,7 @@ def gone_though_not_shorter(trace: History) -> Iterator[tuple[int, str]]:
     chapter=6,
     objective=5,
     hints=(
-        "The posted path returns 0 when the page is in the cache. Then its frame stands in the slot of the file.",
+        "When the posted path returns 0, the slot has the frame. `shmem_alloc_kho_folio()` shows how a block is set.",
         "A block that names a page already is no hole. What does `UFFDIO_COPY` answer to a page that is there?",
     ),
     paths=("shmem_mfill_atomic_pte",),
@@ -97,10 +98,15 @@ def gone_though_not_shorter(trace: History) -> Iterator[tuple[int, str]]:
 def a_page_with_a_block(run: Played) -> Iterator[str]:
     """`UFFDIO_COPY` puts a page into the file, and nobody tells the block list.
 
-    Write `shmem_mfill_atomic_pte(m, vma, page, data)` so that it is told. The file has page 1. Every short program is
-    tried that copies to page 0 or 1, cuts the file to one page, or goes through a kexec. After each of them the kernel
-    has not warned of an empty block. Each page in the cache is in the frame that its block names. Every
-    block's frame has its bit, and no bit is left over. Page 0 takes a copy where it is a hole, and reads it ever after.
+    Write `shmem_mfill_atomic_pte(m, vma, page, data)` so that it is told. Page 0 of the file is a hole, page 1 is
+    written. Every program of up to three lines is tried. A line copies to page 0 or 1, cuts the file to one page, or
+    is a kexec. After each program:
+
+    - the kernel has not warned of an empty block;
+    - each page in the cache is in the frame that its block names;
+    - every block's frame has its bit and no other owner, and no bit is left over;
+    - page 0 takes a copy while it is a hole, and from then on reads as what was copied.
+
     You may call the posted path: it is in `PATHS`, by its name.
     """
     m, fd = run.names["m"], run.names["fd"]

@@ -16,15 +16,17 @@ from khosim.user.machine import Machine
 __all__ = ["SOLUTIONS"]
 
 WHO_SHOULD_TELL = """
-Truncation, eviction, a clean page that reclaim drops and a truncation that is seen late all end in
-__filemap_remove_folio(). A word from there would end the silence on the last two. Swap-out, migration and collapse
-store into the slot themselves, so each would need its own word. The place is generic code under the lock of the slots:
-it must not sleep, and every file system would pay for the test. It would also have to tell a page that goes for good
-from one that goes to swap and comes back elsewhere.
+One place is __filemap_remove_folio(), where a page leaves the cache. A cut, a punched hole and the end of a file all
+come there, and so does reclaim when it drops a clean page. It ends one of this chapter's silences: it needs no flag.
+It is generic code under the lock of the slots. So it must not sleep, and every file system pays for the test.
 
-No word from the page cache helps a page that is not in it. For held pages the file must walk its own block list
-over the range that is cut. The other way is to need no word: freeze the file, bring in and pin every page, and write
-the list once before the kexec, as upstream does. Then all pages are paid for, used or not.
+It does not end the silence on swap. Swap-out stores into the slot itself, and so does a cut that finds a swap entry.
+Each needs a word of its own, and swap-out must say that the page may come back elsewhere. Nor does it end the silence
+on UFFDIO_COPY: that has to be told when the page comes, not when it goes. And a held page is not in the cache at all.
+For those the file must walk its own block list over the range that is cut.
+
+Another design needs no word: freeze the file, bring in and pin every page, and write the list once before the kexec.
+It ends all these silences. All pages are paid for then, used or not.
 """
 
 
