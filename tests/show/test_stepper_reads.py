@@ -1,7 +1,8 @@
 """What the stepper says in a real browser: names, selections, lamps, text."""
 
+import khosim
 from tests.browser import press, t
-from tests.show.bare import give
+from tests.show.bare import give, traits
 
 
 def test_names_for_those_who_cannot_see(page):
@@ -130,3 +131,15 @@ def test_a_bit_before_its_block_preserves_a_frame_that_no_block_names(page, live
         page.evaluate(f"model.set('t', {step})")
         page.locator("[data-cell='frame 27']").click(force=True)
         assert page.inner_text(".why h4").split("\n")[1] == tag
+
+
+def test_a_page_that_was_cut_away_is_not_said_to_be_in_another_file(page):
+    m = khosim.boot(frames=64, page_size=64)
+    fd = m.os.memfd_create("kept", khosim.MFD_KHO)
+    m.os.pwrite(fd, b"A" * 64, 0)
+    with m.record("cut to nothing") as trace:
+        m.os.ftruncate(fd, 0)
+    give(page, traits(trace))
+    page.evaluate(f"model.set('t', {trace.why('cache', index=0).t})")
+    page.locator("[data-cell='frame 27']").click(force=True)
+    assert page.inner_text(".why dl").split("\n")[:2] == ["holds", "a page, not in this file"]

@@ -1275,7 +1275,7 @@ function facts(story, state, { frame, block }) {
   const since = sinceWhen(story, state, frame);
   const told = role !== "stale" && owner.length > (state.bad.length ? 0 : 1); // the owner says it, and room is short
   return [
-    !told && ["holds", role === "stale" ? (poison === machine.page_size ? "freed poison" : "another owner's page") : i >= 0 ? `block ${i} of this file` : role === "unclaimed" && lost ? "nobody knows yet" : role === "free" ? "nothing" : alone(state, frame) ? "no block names it" : role === "other" && has(rows.flags.at(frame), machine.flags?.swapbacked ?? 0) ? "a page of another file" : ROLE_WORDS[role]],
+    !told && ["holds", role === "stale" ? (poison === machine.page_size ? "freed poison" : "another owner's page") : i >= 0 ? `block ${i} of this file` : role === "unclaimed" && lost ? "nobody knows yet" : role === "free" ? "nothing" : alone(state, frame) ? "no block names it" : role === "other" && has(rows.flags.at(frame), machine.flags?.swapbacked ?? 0) ? "a page, not in this file" : ROLE_WORDS[role]],
     owner.length && ["owner", owner.join(", ") + (owner.length === 1 && role !== "cached" ? " only" : "")],
     ["PFN bit", lost ? VERDICT_WORDS[UNKNOWN] : rows.bit.at(frame) ? (since > 0 ? `set since step ${since}` : "set") : "clear"],
     !lost && [`word ${Math.floor(frame / WORD)}`, wordHex(rows.bit, Math.floor(frame / WORD)), `bit ${frame % WORD}`],
