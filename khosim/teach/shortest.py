@@ -43,7 +43,9 @@ def shortest(start: str, lines: Sequence[str], most: int, holds: Holds, variants
                 ended.add(chosen)
             sentence, trace = _complaint(run, holds)
             if sentence:
-                trace = trace or _played(program, variants, "the shortest counterexample").history
+                if trace is None:
+                    trace = _played(program, variants, "the shortest counterexample").history
+                    trace.start = trace.steps  # what holds is asked of the end
                 return Found(program, sentence, trace), tried
     return None, tried
 

@@ -41,6 +41,7 @@ def test_the_posted_kernel_gets_the_shortest_counterexample():
     verdict = TASKS["mirror-the-size"].judge(as_posted)
     assert not verdict.right
     assert [call.text.partition("(")[0] for call in verdict.trace.calls] == ["memfd_create", "ftruncate"]
+    assert verdict.trace.start == verdict.trace.steps > 0, "it opens where what is wrong can be seen"
     assert "64 bytes, its KHO inode remembers 0" in verdict.words
 
 
