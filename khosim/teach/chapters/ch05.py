@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import permutations
 
-from khosim.kernel.shmem_kho import SGP_CACHE, SGP_READ, SGP_WRITE
+from khosim.kernel.shmem_kho import SGP_CACHE, SGP_READ, SGP_WRITE, shmem_kho_free_block
 from khosim.state.blocks import load_block
 from khosim.state.lists import list_walk, lru_head
 from khosim.state.mem_map import PG_dirty
@@ -15,6 +15,7 @@ from khosim.teach.seed import Seed
 
 __all__: list[str] = []
 
+FREED = "a block is freed"
 SGP = {SGP_READ: "SGP_READ", SGP_CACHE: "SGP_CACHE", SGP_WRITE: "SGP_WRITE"}
 
 
@@ -87,7 +88,7 @@ def who_is_dirty(seed: Seed) -> Case:
         read=dirty_pages,
         options=pages(5),
         rule="Dirty means that there is no other copy, not that somebody has written.",
-        look="Play it, and look at the two steps behind the one that takes a frame back.",
+        look="Play it, and look at the two steps after the one that takes a frame back.",
         mistakes=("clean-until-written", "brings-the-file"),
         misread={"a store is noted in the page table alone": lambda _: {written},
                  "a write to a part leaves the page clean": lambda _: {stored}},
@@ -95,10 +96,13 @@ def who_is_dirty(seed: Seed) -> Case:
 
 
 def failing(run: Played, words: tuple[str, ...]) -> set[str]:
-    """The calls of the last kernel that fail, in the question's words."""
+    """The calls of the last kernel that fail, in the question's words, and whether one of them frees a block."""
     calls = run.history.calls[-4:]
     results = [call.result[-1] if isinstance(call.result, tuple) else call.result for call in calls]
-    return {word for word, result in zip(words, results, strict=True) if isinstance(result, int) and result < 0}
+    found = {word for word, result in zip(words, results, strict=True) if isinstance(result, int) and result < 0}
+    stacks = [run.history[t].stack for call in calls for t in range(call.first, call.last + 1)]
+    freed = any(frame.function == shmem_kho_free_block.__name__ for stack in stacks for frame in stack)
+    return found | {FREED} if freed else found
 
 
 @ask(chapter=5, objective=3)
@@ -106,11 +110,11 @@ def no_frame_is_free(seed: Seed) -> Case:
     """P16: the helper's error is the answer."""
     held, other, hole = seed.among((0, 1, 2), *permutations(range(4), 3))
     at, tail = 64 * hole + seed.among(0, 7, 50), 64 * (hole + 1)
-    last, to = seed.among(("write the hole", at), ("write behind the end", 4 * 64))
+    last, to = seed.among(("write the hole", at), ("write past the end", 4 * 64))
     words = ("read a held page", "write a held page", "read the hole", last)
     return Case(
         asks="Another file has taken every free frame. Three pages of ours are held, one is a hole. "
-        "**Which of the last four calls fail?**",
+        "**Which of the last four calls fail? And is a block freed in one of them?**",
         program=f"""
 from contextlib import suppress
 {OPEN}
@@ -125,10 +129,11 @@ with suppress(OSError): m.os.pread(fd, 1, {at})
 with suppress(OSError): m.os.pwrite(fd, b"!", {to})
 """,
         read=lambda run: failing(run, words),
-        options=words,
-        rule="Who takes a frame back asks no allocator. Who reads a hole gets no frame at all.",
+        options=(*words, FREED),
+        rule={FREED: "What the helper has not stored, nobody has to undo."}
+        | dict.fromkeys(words, "Who takes a frame back asks no allocator. Who reads a hole gets no frame at all."),
         look="Play it, and count the calls in which `alloc_pages()` is on the stack.",
-        mistakes=("write-elsewhere", "copy-home", "fill-every-hole"),
+        mistakes=("write-elsewhere", "copy-home", "fill-every-hole", "undo-what-was-not-done"),
         misread={"without a free frame nothing can be brought in": lambda _: {*words}},
         shape={"frames": 32},
     )  # fmt: skip
@@ -147,8 +152,8 @@ def who_is_mapped(seed: Seed) -> Case:
     read, loaded = (window + page for page in seed.among((0, 1), *permutations(range(4), 2)))
     far = 4 - window + seed.among(0, 3)
     return Case(
-        asks="This machine maps up to four pages at one fault: the page asked for, and its neighbours in a row of four"
-        " that are at hand. **Which pages does the mapping have at the end?**",
+        asks="Pages 0 to 3 are a window of this machine, and pages 4 to 7 are another. A load that faults maps its"
+        " page, and those of the same window that are at hand. **Which pages does the mapping have at the end?**",
         program=f"""
 {OPEN}
 m.os.pwrite(fd, bytes(8 * 64), 0)

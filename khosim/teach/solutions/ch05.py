@@ -32,11 +32,11 @@ def load_beside_a_cached_page(_machine: Any) -> History:
 
 
 def read_one_ahead(m: MachineState, ino: int, pos: int, count: int) -> Path[Read]:
-    """Read as before, then look up the page behind the last one that was read."""
+    """Read as before, then look up the page after the last one that was read."""
     data, error = yield from PATHS[shmem_file_read_iter.__name__](m, ino, pos, count)
-    behind = (pos + len(data) - 1) // m.page_size + 1
-    if data and behind * m.page_size < m.inode.i_size[ino]:
-        folio, _ = yield from shmem_get_folio(m, ino, behind, SGP_READ)
+    after = (pos + len(data) - 1) // m.page_size + 1
+    if data and after * m.page_size < m.inode.i_size[ino]:
+        folio, _ = yield from shmem_get_folio(m, ino, after, SGP_READ)
         if folio is not None:
             folio_unlock(m, folio)
             yield from folio_put(m, folio)
@@ -44,8 +44,8 @@ def read_one_ahead(m: MachineState, ino: int, pos: int, count: int) -> Path[Read
 
 
 FOR_WHOM = """
-Better off is whoever waits for the first program of the new kernel. The boot does not depend on how much was preserved,
-and a page that is never touched again costs its bit and its block.
+Better off is whoever waits for the first program of the new kernel. The boot keeps preserved frames out of the
+allocator, and does no more for them. A page that is never touched again costs its bit and its block.
 
 Worse off is the first toucher of each page. A guest that had all its memory mapped takes a fault for each page, when it
 has work to do. The charge falls on its memory group, and so does the error if there is no room: a read of data that is
