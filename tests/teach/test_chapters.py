@@ -242,3 +242,31 @@ def test_a_path_that_zeroes_memory_it_was_refused_is_told_so():
     assert not verdict.right
     assert "is refused memory after step 4" in verdict.words
     assert verdict.trace.calls[0].result == -12
+
+
+def bits_of(m, *pages):
+    """Write pages of a KHO file, those of one tuple in each kernel; the last kernel reads the first two."""
+    for n, written in enumerate(pages):
+        fd = m.os.memfd_create("guest", khosim.MFD_KHO)
+        for page in written:
+            m.os.pwrite(fd, b"x" * m.page_size, page * m.page_size)
+        m = m.kexec() if n < len(pages) - 1 else m
+    m.os.pread(fd, 2 * m.page_size, 0)
+
+
+def judged(m, *pages):
+    with m.record("a run") as trace:
+        bits_of(m, *pages)
+    return TASKS["bits-of-two-kernels"].judge(trace)
+
+
+def test_the_kernels_of_a_recording_are_counted_from_its_own_first():
+    m = khosim.boot().kexec()
+    assert judged(m, (0,), (1,), ()).right
+
+
+def test_a_bit_of_the_wrong_kernel_is_told_with_both_kernels():
+    assert "page 1 was set by the first kernel, not by the second." in judged(khosim.boot(), (0, 1), (), ()).words
+    m = khosim.boot()
+    m.os.pwrite(m.os.memfd_create("guest", khosim.MFD_KHO), bytes(1), 0)
+    assert "No step of your run sets the bit of page 0." in judged(m.kexec(), (), (1,), ()).words

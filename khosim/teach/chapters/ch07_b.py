@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from khosim.teach.case import OPEN, Case, Played
 from khosim.teach.question import ask
 from khosim.teach.seed import Seed
@@ -21,7 +23,7 @@ def bits_after_the_first_kexec(seed: Seed) -> Case:
     new = seed.among(1, 0, 2)
     third = seed.among("", "m = m.kexec()\n")
     touch = f"{OPEN}\nm.os.pread(fd, {64 * count}, 0)\n"
-    also = f" The second one also writes {('a new page', 'two new pages')[new - 1]}." if new else ""
+    also = f" The second kernel also writes {('a new page', 'two new pages')[new - 1]}." if new else ""
     grow = f'm.os.pwrite(fd, b"+" * {64 * new}, {64 * count})\n' if new else ""
     return Case(
         asks=f"The first kernel writes {('one page', 'two pages', 'three pages')[count - 1]}. Two later kernels read"
@@ -69,20 +71,31 @@ got = [m.os.pread(fd, 4, 64 * n) for n in range({count})]
 
 REFUSED, SAME = "refused", "as before"
 OTHER, GONE = "reads otherwise", "not found"
-FLIPS = {
-    "m.words[0x600 >> 3] ^= 4": "the size in the KHO inode",
-    "m.words[0x600 >> 3] ^= 1": "the size in the KHO inode",
-    "m.words[0x608 >> 3] ^= 64": "block 0",
-    "m.words[0x610 >> 3] ^= 8": "block 1",
-    "m.words[0x500 >> 3] ^= 1 << 0x30": "the bit of a free frame",
-    "m.words[0x500 >> 3] ^= 1 << 0x14": "the bit of the bitmap's own frame",
-    "m.words[0x500 >> 3] ^= 1 << 0x1b": "the bit of page 0's frame",
-    "m.ram[0x300] ^= 1": "the first byte of the FDT",
-    "m.ram[0x300 + 0xd4] ^= 1": "the file's name in the FDT",
-    "m.ram[0x300 + 0x1f0] ^= 1": "a byte behind the end of the FDT",
-    "m.ram[0x6c0] ^= 1": "the page itself",
+CHECKSUM = {"the handover has a checksum": REFUSED}
+MEASURED = {"the size is read off the blocks": SAME}
+LOSES_ONE = ("damage-costs-one-file", "believes-unseen")
+FLIPS: dict[str, tuple[str, tuple[str, ...], dict[str, str]]] = {
+    "m.words[0x600 >> 3] ^= 4": (" in the size in the KHO inode", (), CHECKSUM | MEASURED),
+    "m.words[0x600 >> 3] ^= 1": (" in the size in the KHO inode", (), CHECKSUM | MEASURED),
+    "m.words[0x608 >> 3] ^= 64": (" in block 0", LOSES_ONE, {}),
+    "m.words[0x610 >> 3] ^= 8": (" in block 1", LOSES_ONE, {}),
+    "m.words[0x500 >> 3] ^= 1 << 0x30": (": the PFN bit of a free frame", (), CHECKSUM),
+    "m.words[0x500 >> 3] ^= 1 << 0x14": (": the PFN bit of the bitmap's own frame", ("believes-unseen",), {}),
+    "m.words[0x500 >> 3] ^= 1 << 0x1b": (": the PFN bit of page 0's frame", LOSES_ONE, {}),
+    "m.ram[0x300] ^= 1": (" in the first byte of the FDT", (), {"the first bytes of an FDT say nothing": SAME}),
+    "m.ram[0x300 + 0xd4] ^= 1": (" in the file's name in the FDT", (), CHECKSUM | {"a name is in the KHO inode": SAME}),
+    "m.ram[0x300 + 0x1f0] ^= 1": (" in a byte behind the end of the FDT", (), CHECKSUM),
+    "m.ram[0x6c0] ^= 1": (" in the page itself", (), CHECKSUM | {"the page is there a second time": SAME}),
 }
-"""A flipped bit as a line of a program, and what it is in. Of the first file that a machine of 64 frames makes."""
+"""A flipped bit as a line of a program, what it is in, and which beliefs answer otherwise: mistakes, then misreadings.
+
+Of the first file that a machine of 64 frames makes.
+"""
+
+
+def unread(word: str, _: Played) -> str:
+    """What a belief answers without a look at the run."""
+    return word
 
 
 def outcome(run: Played) -> str:
@@ -99,8 +112,9 @@ def outcome(run: Played) -> str:
 def one_flipped_bit(seed: Seed) -> Case:
     """What the next boot says to one flipped bit."""
     flip = seed.among(*FLIPS)
+    what, mistakes, misread = FLIPS[flip]
     return Case(
-        asks=f"One bit flips in {FLIPS[flip]}. **What becomes of the file at the kexec?** It is as before, it reads"
+        asks=f"One bit flips{what}. **What becomes of the file at the kexec?** It is as before, it reads"
         " otherwise, it is not found by its name, or the handover is refused as a whole.",
         program=f"""
 {OPEN}
@@ -116,6 +130,8 @@ got = m.os.pread(fd, 64, 0)
         rule="A boot has no checksum. It sees what contradicts something else in the handover, and nothing more.",
         look="Play it, and read what the second kernel says of the handover.",
         options=(REFUSED, SAME, OTHER, GONE),
+        mistakes=mistakes,
+        misread={belief: partial(unread, word) for belief, word in misread.items()},
     )
 
 
@@ -138,7 +154,7 @@ def one_damaged_file(seed: Seed) -> Case:
     name = seed.among(*files)
     makes = "\n".join(f'm.os.pwrite(m.os.memfd_create("{file}", khosim.MFD_KHO), b"keep", 0)' for file in files)
     return Case(
-        asks=f"{len(files)} files are written. Then a stray write hits what crosses of `{name}`: {what}."
+        asks=f"{len(files)} files are written. Then a stray write hits what belongs to `{name}`: {what}."
         " **How many files does the second kernel know?**",
         program=f"""
 from khosim.state import handover
