@@ -11,6 +11,7 @@ stack and the verdicts. `states` rebuilds every state from it, as the stepper's 
                 "stack": [keep, function, line, ...], "bad": [violated, ...], "pending": [number of an invariant, ...],
                 "warn": 1}, ...],
      "start": the step to open at, if it is not 0,
+     "kernel": the kernel that runs at the beginning, if it is not the first of the chain,
      "other": {"from": k, "digest", "calls", "kexecs", "failure", "steps"}, the second future of a fork}
 
 What is missing in a step is as it was in the step before, except `d` and `warn`. A stack keeps its outermost
@@ -80,7 +81,7 @@ def document(history: History, file: str | None = None) -> Document:
     functions: list[Document] = []
     first = picture(main[0].snapshot, name)
     found = _run(main, name, numbers, functions)
-    start = history.start
+    start, kernel = history.start, main[0].kernel
     return {
         "schema": SCHEMA,
         "id": slug(history.title),
@@ -92,6 +93,7 @@ def document(history: History, file: str | None = None) -> Document:
         "functions": functions,
         **found,
         **({"start": start} if start else {}),
+        **({"kernel": kernel} if kernel > 1 else {}),
         **({"other": _from(found, _run(fork, name, numbers, functions))} if fork else {}),
     }
 

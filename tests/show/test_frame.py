@@ -237,3 +237,13 @@ def test_another_file_sees_no_block_of_this_one(told):
     assert (drawn["cache"] == -1).all()
     assert (drawn["blocks"] == -1).all()
     assert drawn["role"][0x2A] == Role.OTHER
+
+
+def test_a_recording_that_begins_in_a_later_kernel_says_in_which():
+    machine = khosim.boot(frames=64, page_size=64)
+    with machine.record("from the first") as first:
+        machine = machine.kexec()
+    with machine.record("from the second") as second:
+        machine.kexec()
+    assert "kernel" not in document(first)
+    assert document(second)["kernel"] == second[0].kernel == 2

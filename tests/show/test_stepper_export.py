@@ -4,6 +4,8 @@ import io
 
 import pytest
 
+import khosim
+from tests.kernel.rig import opened
 from tests.show.bare import give, recorded, traits
 
 IMAGE = """(text) => new Promise((done, fail) => {
@@ -116,6 +118,24 @@ def test_a_range_is_a_strip_and_a_transcript(page):
         "CPU 0: memfd_create('guest', MFD_KHO)",
         "  32  Guest is found again: ten blocks name frames, the page cache is empty.",
     ]
+
+
+def test_kernels_are_counted_from_the_first_of_the_chain_wherever_the_recording_begins(page):
+    machine = khosim.boot(frames=64, page_size=64).kexec()
+    with machine.record("from the second") as trace:
+        opened(machine)
+        opened(machine.kexec())
+    give(page, traits(trace))
+    for step in (trace.kexecs[0], 0):
+        at(page, step)
+        words = page.get_by_role("slider", name="Step", exact=True).get_attribute("aria-valuetext")
+        assert f"kernel {trace[step].kernel}" in words
+    page.set_viewport_size({"width": 932, "height": 900})
+    assert page.locator(".tl text.ax", has_text="kernel").all_text_contents() == ["kernel 2", "kernel 3"]
+    share(page)
+    page.get_by_label("Take").select_option("range")
+    _, data = saved(page, "Text")
+    assert "===== kexec: kernel 3 =====" in data.decode()
 
 
 def test_typing_in_a_field_does_not_step(page):

@@ -174,7 +174,7 @@ export function decode(doc, sources = {}) {
 function tell(doc, sources, past) {
   const names = doc.planes.map(([name]) => name);
   let rows = Object.fromEntries(doc.planes.map(([name, runs]) => [name, unpack(runs)]));
-  let say = "", cpu = "", bad = [], pending = [], stack = [], kernel = 1, bootEnd = -1;
+  let say = "", cpu = "", bad = [], pending = [], stack = [], kernel = doc.kernel ?? 1, bootEnd = -1;
   const none = unpack([0, doc.machine.frames]);
   let freed = none;
   const states = doc.steps.map((step, t) => {
@@ -707,9 +707,10 @@ function axisMarks(T, story, px, half, aside, narrow) {
   });
   const apart = (k) => !(tags[k] - tags[k - 1] < 2 * TAG + 2); // from the tag before; tags that are not are drawn as one
   tags.forEach((x, k) => apart(k) && out.push(kexecTag(x, T.axis, tags.find((_, n) => n >= k && apart(n + 1)))));
+  const { kernel } = story.states[0];
   if (!narrow && T.kexecs.length === story.doc.kexecs.length) tags.forEach((x, k) => {
-    if (k === 0 && place(x - 80, x - 26)) out.push(text("ax end", x - 31, y, "kernel 1"));
-    if (place(x + 26, x + 80)) out.push(text("ax start", x + 31, y, `kernel ${k + 2}`));
+    if (k === 0 && place(x - 80, x - 26)) out.push(text("ax end", x - 31, y, `kernel ${kernel}`));
+    if (place(x + 26, x + 80)) out.push(text("ax start", x + 31, y, `kernel ${kernel + k + 1}`));
   });
   const every = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000].find((n) => n * T.w >= 30) ?? 2000;
   const tick = T.w >= 4 ? 1 : every / 2;
