@@ -113,7 +113,7 @@ def _posted(paths: tuple[str, ...]) -> str:
     code = "from khosim.steps import PATHS, Step"
     for name in paths:
         told = ", ".join(signature(PATHS[name]).parameters)
-        code += f'\n\n\ndef {name}({told}):  # as posted: change it\n    return (yield from PATHS["{name}"]({told}))'
+        code += f'\n\n\ndef {name}({told}):  # as it is: change it\n    return (yield from PATHS["{name}"]({told}))'
     return code
 
 
