@@ -44,14 +44,14 @@ class Files(RuleBasedStateMachine):
 
     @rule(n=LENGTH, place=PLACE)
     def pread(self, n, place):
-        if self.model.unread(place, place + n):
-            return  # B01
+        if self.model.unread(place, place + max(n, 1)):
+            return  # B01; who reads nothing looks its page up too
         self.agree("pread", n, place, expected=self.model.pread(n, place))
         self.agree("splice", n, place, expected=self.model.pread(n, place))
 
     @rule(n=LENGTH)
     def read(self, n):
-        if self.model.unread(self.model.pos, self.model.pos + n):
+        if self.model.unread(self.model.pos, self.model.pos + max(n, 1)):
             return  # B01
         self.agree("read", n, expected=self.model.read(n))
 
