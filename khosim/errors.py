@@ -40,6 +40,10 @@ class Livelock(KernelFailure):
     """The modelled kernel would retry for ever: the same task came back to the same place in the same state."""
 
 
+class Endless(Livelock):
+    """A call has taken more steps than any that ends: too many to be drawn."""
+
+
 class Deadlock(KernelFailure):
     """Every task of the run waits for something only another task could do."""
 

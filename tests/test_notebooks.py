@@ -117,9 +117,10 @@ def test_opens_and_was_run_once_from_the_top(name):
 @chapters
 def test_stores_no_widget(name):
     """A widget without its kernel is a blank; text and HTML are not."""
-    assert "widgets" not in stored(name).metadata
+    own = "somebody has worked in this chapter; `git restore notebooks` gives the book's own back"
+    assert "widgets" not in stored(name).metadata, own
     kinds = {kind for output in outputs(name) for kind in output.get("data", ())}
-    assert not {kind for kind in kinds if "widget" in kind}
+    assert not {kind for kind in kinds if "widget" in kind}, own
 
 
 @chapters

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from khosim.errors import Deadlock, Livelock, UsageError
+from khosim.errors import Deadlock, Endless, Livelock, UsageError
 from khosim.steps import Choose, Event, Path, Retry, Step, Wait, Warn
 
 __all__ = ["Choice", "Luck", "Run", "Stage", "no_luck"]
@@ -136,7 +136,7 @@ class Run:
         if not isinstance(event, Step | Choose | Wait):
             raise UsageError(f"a path yields Step, Warn, Choose, Wait or Retry, not {event!r}; see khosim.steps")
         if len(self.taken) > MOST_STEPS:
-            raise Livelock(f"{name} has taken {MOST_STEPS:,} steps and goes on; a loop needs an end, or a Retry")
+            raise Endless(f"{name} has taken {MOST_STEPS:,} steps and goes on; a loop needs an end, or a Retry")
 
     def _mark(self) -> None:
         """Remember where the run could have gone another way."""

@@ -36,7 +36,7 @@ def find(scenarios: Mapping[str, Callable[[], Scenario]], name: str) -> Scenario
     """The scenario called `name`. Raises `UsageError` that lists what there is."""
     if name not in scenarios:
         near = get_close_matches(name, scenarios, 1)
-        hint = f"; did you mean {near[0]}?" if near else ""
+        hint = f"; did you mean {near[0]}?" if near else "."
         raise UsageError(f"there is no scenario {name!r}{hint} There are: {', '.join(scenarios)}")
     return scenarios[name]()
 

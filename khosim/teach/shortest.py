@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from khosim.errors import KernelFailure
+from khosim.errors import Endless, KernelFailure
 from khosim.run.history import History
 from khosim.teach.case import Paths, Played, play
 
@@ -18,11 +18,14 @@ Holds = Callable[[Played], Iterator[str | tuple[str, History]]]
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A program, the first thing that does not hold after it, and a recording: of the program, or of what came next."""
+    """A program, the first thing that does not hold after it, and a recording: of the program, or of what came next.
+
+    There is none of a run that is too long to draw.
+    """
 
     program: str
     sentence: str
-    trace: History
+    trace: History | None
 
 
 def shortest(start: str, lines: Sequence[str], most: int, holds: Holds, variants: Paths) -> tuple[Found | None, int]:
@@ -43,7 +46,7 @@ def shortest(start: str, lines: Sequence[str], most: int, holds: Holds, variants
                 ended.add(chosen)
             sentence, trace = _complaint(run, holds)
             if sentence:
-                if trace is None:
+                if trace is None and not isinstance(run.error, Endless):
                     trace = _played(program, variants, "the shortest counterexample").history
                     trace.start = trace.steps  # what holds is asked of the end
                 return Found(program, sentence, trace), tried

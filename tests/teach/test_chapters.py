@@ -9,7 +9,7 @@ from khosim.errors import UsageError
 from khosim.kernel.shmem_kho import ENOENT, SGP_CACHE, SGP_NOALLOC, SGP_READ
 from khosim.run.history import History
 from khosim.state.buddy import in_scratch
-from khosim.steps import PATHS
+from khosim.steps import PATHS, Step
 from khosim.teach.answer import fitted, same
 from khosim.teach.question import NOTHING, QUESTIONS
 from khosim.teach.solutions import SOLUTIONS
@@ -270,3 +270,24 @@ def test_a_bit_of_the_wrong_kernel_is_told_with_both_kernels():
     m = khosim.boot()
     m.os.pwrite(m.os.memfd_create("guest", khosim.MFD_KHO), bytes(1), 0)
     assert "No step of your run sets the bit of page 0." in judged(m.kexec(), (), (1,), ()).words
+
+
+def test_a_kernel_that_believes_is_shown_with_one_more_kexec():
+    def believe(_m, fdt):
+        yield Step("believed", "All is believed.")
+        return bool(fdt)
+
+    verdict = TASKS["believe-nothing"].judge(believe)
+    assert not verdict.right
+    assert "After the program below and one more kexec" in verdict.words
+    assert [call.name for call in verdict.trace.calls] == ["kexec", "memfd_create", "fstat"]
+
+
+def test_a_page_of_another_file_is_not_the_one_that_was_asked_for():
+    m = khosim.boot()
+    with m.record("another file") as trace:
+        for n in range(3):
+            fd = m.os.memfd_create("gast", khosim.MFD_KHO)
+            m.os.pwrite(fd, b"H", 5 * n) if n != 1 else None
+            m = m.kexec() if n < 2 else m
+    assert "opens `guest`" in TASKS["back-without-a-read"].judge(trace).words

@@ -72,7 +72,7 @@ def when_is_it_held(seed: Seed) -> Case:
     """A page across two kexecs."""
     first, second, asked = seed.among((0, 1, 1), (0, 1, 0), (1, 2, 2), (1, 0, 1), (2, 0, 0), (0, 2, 1), (2, 1, 2))
     return Case(
-        asks=f"Three pages, two kexecs. **After which of the last six lines is page {asked} held: in no page cache,"
+        asks=f"Three pages, two kexecs. **After which of the lines 3 to 8 is page {asked} held: in no page cache,"
         " but named by a block?**",
         program=f"""
 fd = m.os.memfd_create("guest", khosim.MFD_KHO)
@@ -84,7 +84,10 @@ m = m.kexec()
 fd = m.os.memfd_create("guest", khosim.MFD_KHO)
 m.os.pread(fd, 1, {second * PAGE})
 """,
-        read=lambda run: [knows(run, call.last, asked) == {"block", "bit"} for call in run.history.calls[2:]],
+        read=lambda run: {
+            f"{n} {call.name}": knows(run, call.last, asked) == {"block", "bit"}
+            for n, call in enumerate(run.history.calls[2:], 3)
+        },
         rule=FIRST_USE + " Each kexec empties the page cache again.",
         look="Play it, and go from call to call with Page Down.",
         mistakes=("opened-whole", "read-brings-all", *(("back-means-gone",) if first == asked else ())),
@@ -96,7 +99,7 @@ def one_at_a_time(seed: Seed) -> Case:
     """How many pages come back, line by line."""
     a, b, c = seed.some((0, 2, 1, 3), 3)
     return Case(
-        asks="Four pages cross a kexec. **How many are in the page cache after each of the last five lines?**",
+        asks="Four pages cross a kexec. **How many are in the page cache after each of the lines 3 to 7?**",
         program=f"""
 fd = m.os.memfd_create("guest", khosim.MFD_KHO)
 m.os.pwrite(fd, b"A" * {4 * PAGE}, 0)
@@ -106,7 +109,10 @@ m.os.pread(fd, 1, {a * PAGE})
 m.os.pread(fd, {seed.among(2, PAGE)}, {seed.among(b, a) * PAGE})
 m.os.pwrite(fd, b"B", {c * PAGE})
 """,
-        read=lambda run: [int(run.history.seek(call.last).inode.nrpages[0]) for call in run.history.calls[2:]],
+        read=lambda run: {
+            f"{n} {call.name}": int(run.history.seek(call.last).inode.nrpages[0])
+            for n, call in enumerate(run.history.calls[2:], 3)
+        },
         rule=FIRST_USE,
         look="Play it, and watch the slots below the page cache.",
         mistakes=("opened-whole", "read-brings-all"),

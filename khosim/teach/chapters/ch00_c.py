@@ -27,6 +27,9 @@ def back_without_a_read(trace: History) -> Iterator[tuple[int, str]]:
     Write the page in the first kernel. In the second, the page must stay held until the end. In the third it must come
     back, and its first byte must still be the one that the first kernel wrote.
     """
+    if not any(call.name == "memfd_create" and call.args[0] == "guest" for call in trace.calls):
+        yield trace.steps, "No call of your run opens `guest`."
+        return
     starts = trace.kexecs
     if len(starts) != 2:
         yield trace.steps, f"Your run has {len(starts) or 'no'} kexec{'s' * (len(starts) > 1)}, not two."
@@ -65,18 +68,23 @@ def back_without_a_read(trace: History) -> Iterator[tuple[int, str]]:
     ),
     most=3,
 )
-def believe_nothing(run: Played) -> Iterator[str]:
+def believe_nothing(run: Played) -> Iterator[tuple[str, History]]:
     """A next kernel that believes nothing: replace the function that looks at what was handed over.
 
     Write `kho_populate(m, fdt)`, a generator. It returns True if the handover is believed, and False if not. After a
     kexec, the file `guest` must be new and empty, and no frame may be lost to it.
     """
-    m = run.names["m"].kexec()
-    free, most = m.nr_free, khosim.boot().kexec().nr_free
-    if m.os.fstat(m.os.memfd_create("guest", khosim.MFD_KHO)).st_size:
-        yield "After one more kexec `guest` is not empty."
+    m = run.names["m"]
+    with m.record("the shortest counterexample, and one more kexec") as trace:
+        m = m.kexec()
+        free, most = m.nr_free, khosim.boot().kexec().nr_free
+        size = m.os.fstat(m.os.memfd_create("guest", khosim.MFD_KHO)).st_size
+    trace.start = trace.steps
+    if size:
+        yield f"After the program below and one more kexec, `guest` has {size} bytes. It must be empty.", trace
     if free != most:
-        yield f"After one more kexec {free} frames are free. It must be {most}, as if there had never been a file."
+        words = f"After the program below and one more kexec, {free} frames are free."
+        yield f"{words} It must be {most}, as if there had never been a file.", trace
 
 
 @discuss(

@@ -68,7 +68,10 @@ two[{64 * twice}]
            "`khosim.boot(fault_around=4)`; a `pread` after the kexec; then one load of the page beside it."),
 )  # fmt: skip
 def one_load_maps_two(trace: History) -> Iterator[tuple[int, str]]:
-    """Record a run with a kexec in it. In its last kernel one load shall map two pages, and bring back one of them."""
+    """Record a run with a kexec in it, on a machine that was booted with `fault_around=4`.
+
+    In its last kernel one load shall map two pages, and bring back one of them.
+    """
     if not trace.kexecs:
         yield trace.steps, "There is no kexec in it."
         return
