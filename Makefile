@@ -6,11 +6,11 @@ BIN    = .venv/bin
 READY  = .venv/ready
 
 ## make lab     open the book in JupyterLab at its first chapter   (5 seconds; half a minute the first time)
-## make test    prove it: lint, types, tests, every chapter        (ten minutes)
-## make book    bind the chapters into book/_build/html            (half a minute)
+## make test    prove it: lint, types, tests, every chapter        (a quarter of an hour)
+## make book    bind the chapters into book/_build/html            (two minutes the first time, then half a minute)
 ## make serve   show that book in a browser on this machine       (until Ctrl-C)
 ## make pdf     print that book into book/_build/pages-that-survive.pdf, with Chromium   (half a minute)
-## make notebooks   run every chapter from an empty kernel and store what it says  (10 seconds)
+## make notebooks   run every chapter from an empty kernel and store what it says  (half a minute)
 ## make bench   measure it on this machine                         (seven minutes)
 ## make lock    after a change of pyproject.toml: renew uv.lock and environment.yml   (10 seconds)
 ## make clean   remove .venv and all that was built

@@ -52,7 +52,7 @@ def test_nothing_sticks_out_below_so_no_host_scrolls(page):
     for width in (358, 736, 900):
         page.set_viewport_size({"width": width + 32, "height": 900})
         page.wait_for_selector(f"svg.tl[width='{width}']")
-        assert page.evaluate("(({ scrollHeight, clientHeight }) => scrollHeight - clientHeight)(document.querySelector('.kho'))") == 0
+        assert page.locator(".kho").evaluate("(kho) => kho.scrollHeight - kho.clientHeight") == 0
 
 
 def test_what_is_wrong_within_a_call_is_not_drawn_as_a_violation(page, lived):
