@@ -63,6 +63,23 @@ def test_a_linked_environment_is_never_emptied(need, tmp_path):
     assert [path.name for path in shared.iterdir()] == ["kept"]
 
 
+def test_a_reader_works_in_copies_that_are_never_overwritten(need, tmp_path):
+    (tmp_path / "Makefile").write_bytes((ROOT / "Makefile").read_bytes())
+    for name in ("pyproject.toml", "uv.lock", "tools/lab-overrides.json", ".venv/ready", ".venv/bin/jupyter",
+                 "notebooks/00-start-here.ipynb", "notebooks/01-next.ipynb", "my/01-next.ipynb"):  # fmt: skip
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(f"the book's {name}")
+    (tmp_path / "my" / "01-next.ipynb").write_text("a reader's")
+    jupyter = tmp_path / ".venv" / "bin" / "jupyter"
+    jupyter.write_text('#!/bin/sh\necho "$@"\n')
+    jupyter.chmod(0o755)
+    (tmp_path / ".venv" / "ready").touch()
+    done = subprocess.run([need("make", "make"), "lab"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    (opened,) = re.findall(r"default_url=/lab/tree/(\S+)", done.stdout)
+    assert (tmp_path / opened).read_text() == "the book's notebooks/00-start-here.ipynb"
+    assert (tmp_path / "my" / "01-next.ipynb").read_text() == "a reader's"
+
+
 @pytest.mark.parametrize("page", sorted(ROOT.glob("*.md")), ids=lambda page: page.name)
 def test_pages_name_only_targets_that_exist(page):
     named = re.findall(r"(?:^|`|\$ )make (\w+)", page.read_text(), re.MULTILINE)

@@ -22,7 +22,7 @@ TEMPLATE = """\
 # Made from pyproject.toml by tools/envfile.py; a test keeps it fresh. Do not edit.
 #   conda env create -f environment.yml
 #   conda activate khosim
-#   jupyter lab notebooks/00-start-here.ipynb
+#   cp -r notebooks my && jupyter lab my/00-start-here.ipynb
 name: khosim
 channels:
   - conda-forge

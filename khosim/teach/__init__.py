@@ -21,18 +21,20 @@ from khosim.teach.task import TASKS, Task
 __all__ = ["Report", "check_yourself", "exercise", "items", "names", "predict", "progress", "solution"]
 
 
-def predict(name: str, answer: Any = ..., *, seed: int = 0, hint: int = 1) -> Card:
+def predict(name: str, answer: Any = ..., *, seed: int = 0, hint: int = 0) -> Card:
     """Ask a question, or judge an answer to it. `seed` picks another instance, `hint=2` says where to look.
 
-    Raises `UsageError` for a name there is not, or an answer of another form than the question asks for.
+    Raises `UsageError` for a name there is not, an answer of another form than the question asks for, or a hint without
+    an answer.
     """
     return _card(_known(name, {n: q for n, q in QUESTIONS.items() if not q.grade}), answer, seed, hint)
 
 
-def exercise(name: str, answer: Any = ..., *, seed: int = 0, hint: int = 1) -> Card:
+def exercise(name: str, answer: Any = ..., *, seed: int = 0, hint: int = 0) -> Card:
     """Show an exercise, or judge what the reader made: a table, a recording, a kernel path, a text.
 
-    Raises `UsageError` for a name there is not, or for what cannot be judged, in words that say what to give.
+    `hint=1` and `hint=2` show its hints. Raises `UsageError` for a name there is not, or for what cannot be judged,
+    in words that say what to give.
     """
     return _card(_known(name, TASKS | {n: q for n, q in QUESTIONS.items() if q.grade}), answer, seed, hint)
 
@@ -47,10 +49,15 @@ def check_yourself(chapter: int, *, seed: int = 0) -> Deck:
 
 
 def _card(item: Any, answer: Any, seed: int, hint: int) -> Card:
-    if hint not in (1, 2):
+    if hint not in (0, 1, 2):
         raise UsageError(f"hint is 1 or 2, not {hint!r}")
     card = Card(item, seed)
-    return card if answer is ... else card.answer(answer, hint)
+    if answer is not ...:
+        return card.answer(answer, hint)
+    if hint and not item.hints:
+        raise UsageError("a hint to a prediction is about an answer: put yours in place of the dots")
+    card.hint = hint
+    return card
 
 
 def _known(name: str, items: Mapping[str, Any]) -> Any:

@@ -21,6 +21,8 @@ GRADES = {
     4: "Exercise: think",
 }  # fmt: skip
 
+HINTS = 2  # levels of help
+
 
 class Card:
     """One question or exercise as a reader holds it; with `verdict` once an answer was given.
@@ -35,7 +37,7 @@ class Card:
         self.item, self.seed = item, seed
         self.title = title or GRADES[item.grade]
         self.verdict: Verdict | None = None
-        self.hint, self.notice = 1, ""
+        self.hint, self.notice = 0, ""  # hint: how many of its hints are shown
         if isinstance(item, Question):
             case = item.case(seed)
             self.asks, self.program, self.options = case.asks, case.program.strip("\n"), case.options
@@ -48,10 +50,11 @@ class Card:
         """The function of this room that asks this."""
         return "exercise" if self.item.grade else "predict"
 
-    def answer(self, answer: Any, hint: int = 1) -> Card:
+    def answer(self, answer: Any, hint: int = 0) -> Card:
         """Judge an answer, and note that there was one. Raises `UsageError` for one that cannot be judged."""
+        self.hint = hint
         if isinstance(self.item, Question):
-            self.verdict, self.hint = self.item.judge(self.seed, answer, hint), hint
+            self.verdict = self.item.judge(self.seed, answer, hint)
         else:
             self.verdict = self.item.judge(answer)
         self.notice = Progress().note(self.item.name, self.seed, self.verdict.right)
@@ -68,14 +71,13 @@ class Card:
         """What was said to the answer, and what to do next; nothing before there is one."""
         if self.verdict is None:
             return ""
-        name, seed = self.item.name, self.seed
+        call = f"{self.verb}({self.item.name!r}, seed="
         lines = [self.verdict.words]
+        if not self.verdict.right and self.hint < HINTS:
+            lines.append(f"More help: hint={self.hint + 1 if self.item.hints else HINTS}")
         if isinstance(self.item, Question):
-            again = f"{self.verb}({name!r}, seed={seed + 1})"
-            more = f"The run itself: {self.verb}({name!r}, seed={seed}).play()"
-            if self.hint == 1:
-                more = f"More help: hint=2. {more}"
-            lines.append(f"Another one: {again}" if self.verdict.right else more)
+            another, run = f"Another one: {call}{self.seed + 1})", f"The run itself: {call}{self.seed}).play()"
+            lines.append(another if self.verdict.right else run)
         return "\n".join([*lines, *filter(None, [self.notice])])
 
     @property
@@ -90,6 +92,7 @@ class Card:
         if self.program:
             parts.append("\n".join(f"    {line}" for line in self.program.splitlines()))
         parts.append(f"Answer with {self.truth_form}, in place of the dots: {self.how}")
+        parts += [f"Hint {n}: {text}" for n, text in enumerate(self.item.hints[: self.hint], 1)]
         return "\n\n".join([*parts, *filter(None, [self.said])])
 
     def html(self) -> str:
@@ -99,7 +102,7 @@ class Card:
         how = f"<code>{escape(self.how)}</code>"
         answer = f'<p class="khosim-card-form">Answer with {_markdown(self.truth_form, inline=True)}: {how}</p>'
         hints = "".join(
-            f"<details><summary>Hint {n}</summary>{_markdown(text)}</details>"
+            f"<details{' open' * (n <= self.hint)}><summary>Hint {n}</summary>{_markdown(text)}</details>"
             for n, text in enumerate(self.item.hints, 1)
         )
         said = f'<pre class="khosim-card-said">{escape(self.said)}</pre>' if self.said else ""

@@ -34,8 +34,8 @@ def add_parser(commands: Any) -> None:
 def main(args: argparse.Namespace) -> int:
     """Print a report, or a line for each of several codes."""
     if not args.codes:
-        beside = Path("notebooks") / FILE
-        kept = Progress(beside if beside.exists() and not place().exists() else place())
+        places = [place(), Path("my") / FILE, Path("notebooks") / FILE]  # `make lab` opens what is in my/
+        kept = Progress(next((path for path in places if path.exists()), place()))
         print(Report(set(kept.right), kept.notice))
         return 0
     known = names()

@@ -29,7 +29,7 @@ class Fields(w.VBox):  # type: ignore[misc]  # ipywidgets ships no types
 
     def __init__(self, card: Card) -> None:
         """Lay a card on the table."""
-        self.card, self.hint = card, 1
+        self.card, self.hint = card, 0
         self.words = w.HTML()
         self.said = w.HTML()
         self.run = w.VBox()
@@ -69,11 +69,11 @@ class Fields(w.VBox):  # type: ignore[misc]  # ipywidgets ships no types
         verdict = self.card.verdict
         if verdict is not None:
             self._say("\n".join(filter(None, [verdict.words, self.card.notice])))
-            self.hint = 1 if verdict.right else 2
+            self.hint = 0 if verdict.right else 2
 
     def _again(self, _button: Any) -> None:
         """Take the next instance, with an empty field."""
-        self.card, self.hint = Card(self.card.item, self.card.seed + 1, self.card.title), 1
+        self.card, self.hint = Card(self.card.item, self.card.seed + 1, self.card.title), 0
         self.input = self._input()
         self.field.children = (self.input,)
         self.run.children = ()

@@ -81,7 +81,7 @@ class Question:
                 self._known[key] = NOTHING
         return self._known[key]
 
-    def judge(self, seed: int, answer: Any, hint: int = 1) -> Verdict:
+    def judge(self, seed: int, answer: Any, hint: int = 0) -> Verdict:
         """Hold an answer against the model's. Raises `UsageError` for one of another form."""
         case = self.case(seed)
         truth = self.truth(case)

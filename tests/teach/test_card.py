@@ -58,6 +58,21 @@ def test_a_wrong_answer_is_offered_more_help_and_the_run():
     assert Progress().tries == {"first-byte": 1}
 
 
+def test_the_hints_of_an_exercise_are_shown_when_asked_for():
+    assert "Hint 1" not in repr(exercise("two-kexecs"))
+    assert "Hint 1: one" in repr(exercise("two-kexecs", hint=1))
+    assert "Hint 2" not in repr(exercise("two-kexecs", hint=1))
+    assert "Hint 2: two" in repr(exercise("two-kexecs", hint=2))
+    assert exercise("two-kexecs", hint=1).html().count("<details open>") == 1
+    assert Progress().tries == {}
+
+
+def test_a_wrong_answer_to_an_exercise_is_offered_its_next_hint():
+    assert "More help: hint=1" in repr(exercise("size-by-hand", -1))
+    assert "More help: hint=2" in repr(exercise("size-by-hand", -1, hint=1))
+    assert "More help" not in repr(exercise("size-by-hand", -1, hint=2))
+
+
 def test_looking_at_a_card_notes_nothing():
     repr(predict("first-byte"))
     predict("first-byte").play()

@@ -12,10 +12,11 @@ def test_shows_how_far_this_reader_has_come(capsys):
     assert capsys.readouterr().out == f"{progress()}\n"
 
 
-def test_finds_the_file_beside_the_notebooks(capsys, monkeypatch, tmp_path):
+@pytest.mark.parametrize("folder", ["my", "notebooks"])
+def test_finds_the_file_beside_the_notebooks(folder, capsys, monkeypatch, tmp_path):
     monkeypatch.delenv("KHOSIM_PROGRESS")
-    (tmp_path / "notebooks").mkdir()
-    monkeypatch.chdir(tmp_path / "notebooks")
+    (tmp_path / folder).mkdir()
+    monkeypatch.chdir(tmp_path / folder)
     predict("first-byte", b"x")
     monkeypatch.chdir(tmp_path)
     assert main(["progress"]) == 0

@@ -29,6 +29,8 @@ def test_a_wrong_name_is_answered_with_the_right_one(verb, name, said):
 def test_there_are_two_levels_of_help():
     with pytest.raises(UsageError, match="hint is 1 or 2"):
         predict("first-byte", b"", hint=3)
+    with pytest.raises(UsageError, match="a hint to a prediction is about an answer"):
+        predict("first-byte", hint=2)
     assert "Where to look" not in repr(predict("first-byte", b""))
     assert "Where to look" in repr(predict("first-byte", b"", hint=2))
     assert "More help" not in repr(predict("first-byte", b"", hint=2))
