@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
+
 from khosim.errors import UsageError
 
 __all__ = ["WHOLE", "fitted", "form", "same", "wrong_entry"]
 
 WHOLE = "your answer"
 """The entry of an answer that has no parts."""
+
+LONG = 80  # characters of a refused answer that are told
 
 
 def form(truth: Any, options: tuple[str, ...] = ()) -> str:
@@ -40,22 +44,43 @@ def _part(values: list[Any], words: str) -> str:
 
 def fitted(answer: Any, truth: Any, options: tuple[str, ...] = ()) -> Any:
     """The answer in the form of the truth. Raises `UsageError` that says which form, for another one."""
-    if answer is ... or ... in _parts(answer):
-        raise UsageError(f"an answer is {form(truth, options)}, with nothing left out; this did not count as one")
-    answer = _listed(answer, truth)
-    if isinstance(truth, set | frozenset) and isinstance(answer, list | tuple | set | frozenset):
+    answer = _listed(_plain(answer), truth)
+    if isinstance(truth, set | frozenset) and isinstance(answer, list | tuple | frozenset):
         answer = _set(answer)
-    fits = _kind(answer) == _kind(truth)
+    parts, known = _parts(answer), _parts(truth)
+    if any(part is ... for part in parts):
+        raise UsageError(f"an answer is {form(truth, options)}, with nothing left out; this did not count as one")
+    if options:
+        strange = next((part for part in parts if isinstance(part, str) and part not in options), None)
+        if strange is not None:
+            raise UsageError(f"{_cut(strange)} is not a choice here; write {form(truth, options)}")
+    fits = _kind(answer) is _kind(truth)
     if fits and isinstance(truth, list):
         fits = len(answer) == len(truth)
     if fits and isinstance(truth, Mapping):
         fits = answer.keys() == truth.keys()
-    if not fits:
-        raise UsageError(f"write {form(truth, options)}, not {answer!r}; this did not count as an answer")
-    for value in _parts(answer):
-        if isinstance(value, str) and options and value not in options:
-            raise UsageError(f"{value!r} is not a choice here; write {form(truth, options)}")
+    kinds = {str} if isinstance(truth, set | frozenset) else {_kind(part) for part in known}
+    if not fits or not {_kind(part) for part in parts} <= kinds:
+        raise UsageError(f"write {form(truth, options)}, not {_cut(answer)}; this did not count as an answer")
     return answer
+
+
+def _plain(answer: Any) -> Any:
+    """The answer with Python's own numbers and lists for numpy's."""
+    if isinstance(answer, np.generic | np.ndarray):
+        return answer.tolist()
+    if isinstance(answer, Mapping):
+        return {entry: _plain(value) for entry, value in answer.items()}
+    return type(answer)(map(_plain, answer)) if type(answer) in (list, tuple) else answer
+
+
+def _cut(answer: Any) -> str:
+    """The answer as it is written, or as much of it as fits a line."""
+    try:
+        text = repr(answer)
+    except Exception:  # noqa: BLE001 - a number of more digits than Python prints, or an object of the reader's
+        return f"this {type(answer).__name__}"
+    return text if len(text) <= LONG else f"{text[:LONG]}..."
 
 
 def _listed(answer: Any, truth: Any) -> Any:
@@ -71,7 +96,7 @@ def _set(answer: Any) -> set[Any]:
     try:
         return set(answer)
     except TypeError:
-        raise UsageError(f"a set holds words or numbers, not {answer!r}") from None
+        raise UsageError(f"a set holds words or numbers, not {_cut(answer)}") from None
 
 
 def _parts(answer: Any) -> list[Any]:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -37,50 +39,81 @@ class Progress:
         """Read the file, if there is one."""
         self.path = path or place()
         self.notice = ""
+        self.stuck = False  # there is a file that is neither read nor put aside: it is left as it is
         self.right: dict[str, list[int]] = {}
         self.tries: dict[str, int] = {}
         self._load()
 
     def _load(self) -> None:
+        self.right, self.tries = {}, {}
+        name = self.path.name
         try:
             text = self.path.read_bytes()
         except FileNotFoundError:
             return
         except OSError as error:
-            self.notice = f"Your progress cannot be read: {self.path.name}: {error.strerror}."
+            self._stop(f"cannot be read: {name}: {error.strerror}")
             return
         try:
-            self.right, self.tries = _checked(json.loads(text))
-        except (ValueError, TypeError, AttributeError, RecursionError):
-            aside = self._aside()
-            self.path.replace(aside)
-            self.notice = f"{self.path.name} could not be read. It is kept as {aside.name}; a new one begins."
+            content = json.loads(text)
+            if isinstance(content, dict) and content.get("format", FORMAT) != FORMAT:
+                self._put_aside("was written by another release of the book")
+            else:
+                self.right, self.tries = _checked(content)
+        except (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RecursionError):
+            self._put_aside("could not be read")
 
-    def _aside(self) -> Path:
+    def _put_aside(self, why: str) -> None:
         n = 1
         while (aside := self.path.with_name(f"{self.path.name}.damaged-{n}")).exists():
             n += 1
-        return aside
+        try:
+            self.path.replace(aside)
+        except OSError as error:
+            self._stop(f"cannot be kept: {self.path.name} {why}, and cannot be put aside: {error.strerror}")
+            return
+        self.notice = f"{self.path.name} {why}. It is kept as {aside.name}; a new one begins."
+
+    def _stop(self, words: str) -> None:
+        self.notice, self.stuck = f"Your progress {words}.", True
 
     def note(self, name: str, seed: int, right: bool) -> str:
         """Add one answer and write the file; what the reader should be told about the file, mostly nothing."""
-        self.tries[name] = self.tries.get(name, 0) + 1
-        if right and seed not in self.right.setdefault(name, []):
-            self.right[name].append(seed)
-        self.right = {known: seeds for known, seeds in self.right.items() if seeds}
+        with _alone(self.path.parent):
+            self._load()  # another notebook may have added to it
+            self.tries[name] = self.tries.get(name, 0) + 1
+            if right and seed not in self.right.setdefault(name, []):
+                self.right[name].append(seed)
+            self.right = {known: seeds for known, seeds in self.right.items() if seeds}
+            return self.notice if self.stuck else self._write()
+
+    def _write(self) -> str:
         content = {"format": FORMAT, "right": self.right, "tries": self.tries}
         beside = self.path.with_name(f"{self.path.name}.{os.getpid()}")
         try:
             beside.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
             beside.replace(self.path)  # whole or not at all, whatever stops us
         except OSError as error:
+            with suppress(OSError):
+                beside.unlink(missing_ok=True)
             return f"Your progress could not be kept: {self.path.name}: {error.strerror}."
         return self.notice
 
 
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep other notebooks from writing meanwhile. Where a folder cannot be locked (Windows), go on without."""
+    with ExitStack() as held:
+        with suppress(ImportError, OSError):
+            from fcntl import LOCK_EX, flock
+
+            lock = os.open(folder, os.O_RDONLY)
+            held.callback(os.close, lock)
+            flock(lock, LOCK_EX)
+        yield
+
+
 def _checked(content: Any) -> tuple[dict[str, list[int]], dict[str, int]]:
-    if content["format"] != FORMAT:
-        raise ValueError(content["format"])
     right = {str(name): [int(seed) for seed in seeds] for name, seeds in content["right"].items()}
     return right, {str(name): int(count) for name, count in content["tries"].items()}
 

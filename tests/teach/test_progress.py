@@ -1,4 +1,8 @@
 import json
+import subprocess
+import sys
+from errno import EACCES
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -8,6 +12,7 @@ from khosim.errors import UsageError
 from khosim.teach import names
 from khosim.teach.progress import FILE, Progress, decoded, encoded, place
 
+ROOT = Path(__file__).resolve().parents[2]
 NAMES = [f"question-{n}" for n in range(90)]
 
 
@@ -37,7 +42,8 @@ def test_holds_names_of_questions_and_numbers_alone(tmp_path):
 
 @pytest.mark.parametrize(
     "broken",
-    [b"", b"{", b"[]", b"null", b'{"format": 2}', b'{"format": 1, "right": 3, "tries": {}}', b"\xff\xfe",
+    [b"", b"{", b"[]", b"null", b"{}", b'{"format": 1}', b'{"format": 1, "right": {}}', b"\xff\xfe",
+     b'{"format": 1, "right": 3, "tries": {}}', b'{"format": 1, "right": {"a": [1e999]}, "tries": {}}',
      b'{"format": 1, "right": {"a": ["x"]}, "tries": {}}', b"[" * 100_000],
 )  # fmt: skip
 def test_a_damaged_file_is_kept_aside_and_a_new_one_begins(tmp_path, broken):
@@ -49,6 +55,13 @@ def test_a_damaged_file_is_kept_aside_and_a_new_one_begins(tmp_path, broken):
     assert (tmp_path / f"{FILE}.damaged-1").read_bytes() == broken
     assert kept.note("a", 0, right=True) == kept.notice
     assert Progress(path).right == {"a": [0]}
+
+
+def test_the_file_of_another_release_is_kept_aside_and_called_so(tmp_path):
+    path = tmp_path / FILE
+    path.write_text('{"format": 2, "answers": []}')
+    assert "was written by another release of the book. It is kept as" in Progress(path).notice
+    assert (tmp_path / f"{FILE}.damaged-1").read_text() == '{"format": 2, "answers": []}'
 
 
 def test_a_second_damage_does_not_overwrite_the_first(tmp_path):
@@ -69,8 +82,50 @@ def test_a_file_that_cannot_be_read_is_left_alone(tmp_path):
     path = tmp_path / FILE
     path.mkdir()
     assert "cannot be read" in Progress(path).notice
+    assert "cannot be read" in Progress(path).note("a", 0, right=True)
     assert path.is_dir()
     assert [*tmp_path.iterdir()] == [path]
+
+
+def test_a_file_that_may_not_be_read_is_not_written_over(tmp_path, monkeypatch):
+    path = tmp_path / FILE
+    Progress(path).note("a", 0, right=True)
+    whole = path.read_bytes()
+    monkeypatch.setattr("pathlib.Path.read_bytes", _refused)
+    assert Progress(path).note("b", 0, right=True) == f"Your progress cannot be read: {FILE}: Permission denied."
+    monkeypatch.undo()
+    assert path.read_bytes() == whole
+
+
+def test_a_damaged_file_that_cannot_be_put_aside_is_left_as_it_is(tmp_path, monkeypatch):
+    path = tmp_path / FILE
+    path.write_text("damaged")
+    monkeypatch.setattr("pathlib.Path.replace", _refused)
+    assert "cannot be put aside: Permission denied." in Progress(path).note("a", 0, right=True)
+    assert path.read_text() == "damaged"
+    assert [*tmp_path.iterdir()] == [path]
+
+
+def test_what_could_not_be_put_in_place_leaves_nothing_behind(tmp_path, monkeypatch):
+    path = tmp_path / FILE
+    monkeypatch.setattr("pathlib.Path.replace", _refused)
+    assert "could not be kept" in Progress(path).note("a", 0, right=True)
+    assert [*tmp_path.iterdir()] == []
+
+
+def _refused(*_words):
+    raise PermissionError(EACCES, "Permission denied")
+
+
+def test_two_notebooks_at_once_lose_no_answer(tmp_path):
+    path = tmp_path / FILE
+    program = (
+        "import sys; from pathlib import Path; from khosim.teach.progress import Progress\n"
+        "for seed in range(25): Progress(Path(sys.argv[1])).note(sys.argv[2], seed, right=True)"
+    )
+    both = [subprocess.Popen([sys.executable, "-c", program, str(path), name], cwd=ROOT) for name in ("one", "two")]
+    assert [notebook.wait() for notebook in both] == [0, 0]
+    assert Progress(path).right == {"one": [*range(25)], "two": [*range(25)]}
 
 
 @given(st.sets(st.sampled_from(NAMES)))
