@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import product
 
@@ -31,7 +32,8 @@ class Found:
 def shortest(start: str, lines: Sequence[str], most: int, holds: Holds, variants: Paths) -> tuple[Found | None, int]:
     """Try `start` with every sequence of up to `most` of `lines`, shorter ones first; also how many programs were run.
 
-    A program that ends early is not made longer. What the reader's own function raises comes with its program.
+    A program that ends early is not made longer. What the reader's own function raises comes with its program, also
+    when `holds` goes on with the machine; a kernel that dies then is a counterexample too.
     """
     ended: set[tuple[str, ...]] = set()
     tried = 0
@@ -41,28 +43,43 @@ def shortest(start: str, lines: Sequence[str], most: int, holds: Holds, variants
                 continue
             program = "\n".join([start, *chosen])
             tried += 1
-            run = _played(program, variants, None)
+            with _with_its(program):
+                run = play(program, variants)
+                sentence, trace = _complaint(run, holds)
             if run.error is not None:
                 ended.add(chosen)
-            sentence, trace = _complaint(run, holds)
             if sentence:
                 if trace is None and not isinstance(run.error, Endless):
-                    trace = _played(program, variants, "the shortest counterexample").history
-                    trace.start = trace.steps  # what holds is asked of the end
+                    trace = _drawn(program, variants)
                 return Found(program, sentence, trace), tried
     return None, tried
 
 
-def _played(program: str, variants: Paths, title: str | None) -> Played:
+@contextmanager
+def _with_its(program: str) -> Iterator[None]:
     try:
-        return play(program, variants, title=title)
+        yield
     except Exception as error:
         error.add_note(f"It was raised while this program ran on your function:\n{program}")
         raise
 
 
+def _drawn(program: str, variants: Paths) -> History | None:
+    trace = play(program, variants, title="the shortest counterexample").history
+    if trace is not None:
+        trace.start = trace.steps  # what holds is asked of the end
+    return trace
+
+
 def _complaint(run: Played, holds: Holds) -> tuple[str, History | None]:
     if isinstance(run.error, KernelFailure):
-        return f"The kernel dies: {type(run.error).__name__}: {run.error}", None
-    said = next(holds(run), "")
+        return f"The kernel dies: {_words(run.error)}", None
+    try:
+        said = next(holds(run), "")
+    except KernelFailure as error:
+        return f"The kernel dies when it is asked what came of it: {_words(error)}", None
     return (said, None) if isinstance(said, str) else said
+
+
+def _words(error: KernelFailure) -> str:
+    return f"{type(error).__name__}: {error}"

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from difflib import get_close_matches
-from inspect import isgeneratorfunction, unwrap
+from inspect import isgeneratorfunction, signature, unwrap
 from operator import index as as_int
 from typing import Any
 
@@ -194,6 +194,12 @@ def session(config: MachineConfig, variants: Mapping[str, Callable[..., Any]]) -
         if not isgeneratorfunction(unwrap(function) if callable(function) else function):
             wrong = f"and there is no `yield` in {shown(function)}" if callable(function) else f"not {function!r}"
             raise UsageError(f"what replaces {name} must be a function that yields steps, {wrong}")
+        given = [*signature(PATHS[name]).parameters]
+        try:
+            signature(function).bind(*given)
+        except TypeError as error:
+            words = f"what replaces {name} is given ({', '.join(given)}); {shown(function)} cannot take that: {error}"
+            raise UsageError(words) from None
     return Session(config, dict(variants), _make)
 
 

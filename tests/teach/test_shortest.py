@@ -1,3 +1,5 @@
+import pytest
+
 from khosim.errors import KernelPanic
 from khosim.steps import Step
 from khosim.teach.shortest import shortest
@@ -60,3 +62,27 @@ def test_a_path_without_an_end_is_told_in_words_and_not_drawn():
     found, _ = shortest(OPEN, ["m.os.ftruncate(fd, 64)"], 1, lambda _: iter(()), {"i_size_write": endless})
     assert "200,000 steps" in found.sentence
     assert found.trace is None
+
+
+def test_a_kernel_that_dies_when_it_is_asked_is_a_counterexample():
+    def holds(run):
+        run.names["m"].os.ftruncate(3, 64)
+        yield from ()
+
+    found, _ = shortest(OPEN, [], 0, holds, {"i_size_write": endless})
+    assert found.program == OPEN
+    assert found.sentence.startswith("The kernel dies when it is asked what came of it: Endless: ")
+
+
+def test_what_a_function_raises_names_the_program_also_when_it_is_asked_later():
+    def slips(m, ino, size):
+        yield Step("on", "On it goes.")
+        return None + 1
+
+    def holds(run):
+        run.names["m"].os.ftruncate(3, 64)
+        yield from ()
+
+    with pytest.raises(TypeError) as raised:
+        shortest(OPEN, [], 0, holds, {"i_size_write": slips})
+    assert OPEN in raised.value.__notes__[-1]

@@ -51,6 +51,10 @@ def test_a_variant_lives_through_kexecs_and_forks():
         assert "free_block_in_the_other_order" in {frame.function for moment in history for frame in moment.stack}
 
 
+def one_argument(_):
+    yield Step("never", "It never runs.")
+
+
 @pytest.mark.parametrize(
     ("variants", "words"),
     [
@@ -58,6 +62,10 @@ def test_a_variant_lives_through_kexecs_and_forks():
         ({"zzz": free_block_in_the_other_order}, "no kernel path is named 'zzz'; `khosim list` shows them all"),
         ({"shmem_kho_free_block": len}, "must be a function that yields steps, and there is no `yield` in len"),
         ({"shmem_kho_free_block": None}, "must be a function that yields steps, not None"),
+        (
+            {"shmem_kho_free_block": one_argument},
+            "is given (m, ino, index); one_argument cannot take that: too many positional arguments",
+        ),
         (["shmem_kho_free_block"], "variants is a dict from the name of a path to a function"),
     ],
 )
