@@ -6,7 +6,6 @@ names of exercises. Nothing here knows an answer before the model has run.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
@@ -16,7 +15,7 @@ from khosim.errors import UsageError
 from khosim.teach.card import Card, Deck
 from khosim.teach.progress import Progress, encoded
 from khosim.teach.question import QUESTIONS, Question
-from khosim.teach.task import TASKS, Task
+from khosim.teach.task import CHANGE, TASKS, Task
 
 __all__ = ["Report", "check_yourself", "exercise", "items", "names", "predict", "progress", "solution"]
 
@@ -89,13 +88,13 @@ def solution(name: str) -> Solution:
     item = _known(name, TASKS | {n: q for n, q in QUESTIONS.items() if q.grade})
     if name in QUESTIONS:
         return Solution(f"The model answers: {item.truth(item.case(0))!r}\nThe run: exercise({name!r}).play()")
-    from khosim.teach.solutions import SOLUTIONS
+    from khosim.teach.solutions import SOLUTIONS, pasted
 
     found = SOLUTIONS[name]
     if isinstance(found, str):
         return Solution(found)
-    parts = [found] if callable(found) else list(found.values())
-    return Solution("\n\n".join(inspect.getsource(part) for part in parts))
+    given = "the recording of this run" if item.grade == CHANGE else found.__name__
+    return Solution(f"{pasted(found)}\n# To hand it in: exercise({name!r}, {given})")
 
 
 def items() -> list[Question | Task]:

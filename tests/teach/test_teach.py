@@ -52,7 +52,7 @@ def test_progress_counts_by_chapter_and_fits_a_code():
 
 def test_a_solution_is_shown_on_request(monkeypatch):
     monkeypatch.setitem(SOLUTIONS, "who-pays", "Whoever comes first.")
-    monkeypatch.setitem(SOLUTIONS, "mirror-the-size", REPAIRS["B24"])
+    monkeypatch.setitem(SOLUTIONS, "mirror-the-size", REPAIRS["B24"]["i_size_write"])
     assert repr(solution("who-pays")) == "Whoever comes first."
     assert "def i_size_write_mirrored" in solution("mirror-the-size")
     assert solution("size-by-hand").startswith("The model answers: 1")
