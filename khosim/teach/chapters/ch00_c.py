@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import khosim
 from khosim.run.history import History
 from khosim.teach.case import Played
-from khosim.teach.chapters.ch00 import frame_of
+from khosim.teach.recorded import READS, cached, open_file, wrong_bit
 from khosim.teach.task import change, discuss, write_path
 
 __all__: list[str] = []
@@ -24,32 +24,33 @@ __all__: list[str] = []
 def back_without_a_read(trace: History) -> Iterator[tuple[int, str]]:
     """Let page 0 of `guest` cross two kexecs, and be brought back by the third kernel, without any `pread`.
 
-    Write the page in the first kernel. In the second, the page must stay held until the end. In the third it must come
-    back, and its first byte must still be the one that the first kernel wrote.
+    Write the page in the first kernel; the recording must show it. In the second, the page must stay held until the
+    end. In the third it must come back, and its first byte must still be the one that the first kernel wrote. Do
+    without `read` and `splice` too.
     """
-    if not any(call.name == "memfd_create" and call.args[0] == "guest" for call in trace.calls):
-        yield trace.steps, "No call of your run opens `guest`."
-        return
     starts = trace.kexecs
     if len(starts) != 2:
         yield trace.steps, f"Your run has {len(starts) or 'no'} kexec{'s' * (len(starts) > 1)}, not two."
         return
-    held = next((t for t in range(starts[0], starts[1]) if trace.seek(t).slots[0] >= 0), None)
+    end = trace.seek(trace.steps)
+    frame = cached(end, "guest", 0)
+    if open_file(end, "guest") is None:
+        yield trace.steps, "The third kernel never opens `guest` with the flag, or closes it again."
+    elif frame < 0:
+        yield trace.steps, "The third kernel has not brought the page back."
+    if frame < 0:
+        return
+    yield from wrong_bit(trace, frame, 0, 0)
+    held = next((t for t in range(*starts) if cached(trace.seek(t), "guest", 0) >= 0), None)
     if held is not None:
         yield held, "Here the second kernel has the page in its page cache."
-    end = trace.seek(trace.steps)
-    frame = frame_of(end, 0)
-    if not frame:
-        yield trace.steps, "Block 0 names no frame at the end."
-        return
-    if end.slots[0] < 0:
-        yield trace.steps, "The third kernel has not brought the page back."
-    byte = trace.why("byte", pfn=frame, offset=0)
-    if trace[byte.t].kernel != 1:
-        yield byte.t, "Here the first byte is changed, and not by the first kernel."
-    read = next((call for call in trace.calls if call.text.startswith("pread")), None)
+    bytes_then = [trace.seek(t).ram[frame * end.page_size] for t in range(starts[0] - 1, len(trace))]
+    changed = next((t for t, byte in enumerate(bytes_then, starts[0] - 1) if byte != bytes_then[0]), None)
+    if changed is not None:
+        yield changed, "Here the first byte is changed, and not by the first kernel."
+    read = next((call for call in trace.calls if call.name in READS), None)
     if read is not None:
-        yield read.first, "This call is a `pread`."
+        yield read.first, f"This call is a `{read.name}`."
 
 
 @write_path(

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from khosim.run.history import History
 from khosim.state.buddy import in_scratch
 from khosim.teach.case import Played
+from khosim.teach.recorded import cached, changed_at, wrong_bit
 from khosim.teach.task import change, discuss, write_path
 
 __all__: list[str] = []
@@ -21,20 +22,22 @@ __all__: list[str] = []
     ),
 )
 def three_that_stay(trace: History) -> Iterator[tuple[int, str]]:
-    """Let the frame of page 0 of your first file, a file with the flag, end with three references.
+    """Let the frame of page 0 of `kept`, a file with the flag, end with three references.
 
-    A kexec must lie before the end, and the first kernel must have written the page.
+    A kexec must lie before the end, and the first kernel must have set the page's bit. The recording must show both.
     """
     end = trace.seek(trace.steps)
-    frame = end.slots[0]
+    frame = cached(end, "kept", 0)
     if not trace.kexecs:
         yield trace.steps, "Your run has no kexec."
-    elif frame < 0:
-        yield trace.steps, "Page 0 is not in the page cache at the end."
-    elif trace[trace.why("bit", pfn=frame).t].kernel != 1:
-        yield trace.why("bit", pfn=frame).t, "Here the frame gets its bit, and not from the first kernel."
-    elif end.page.refcount[frame] != 3:
-        yield trace.why("refcount", pfn=frame).t, f"References to the frame at the end: {end.page.refcount[frame]}."
+        return
+    if frame < 0:
+        yield trace.steps, "Page 0 of `kept`, open with the flag, is not in the page cache at the end."
+        return
+    yield from wrong_bit(trace, frame, 0, 0)
+    count = end.page.refcount[frame]
+    if count != 3:
+        yield changed_at(trace, "refcount", pfn=frame), f"References to the frame at the end: {count}."
 
 
 @write_path(

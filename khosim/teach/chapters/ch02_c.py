@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from khosim.run.history import History
+from khosim.state import page_cache
 from khosim.state.snapshot import Snapshot
 from khosim.teach.case import Played
+from khosim.teach.recorded import changed_at, open_file
 from khosim.teach.task import change, discuss, write_path
 
 __all__: list[str] = []
+
+DATA = {1: b"data", 6: b"more data"}
+"""What the first file holds, by page; all else in it is a hole."""
+SIZE = 640
 
 
 @change(
@@ -31,30 +37,35 @@ def a_copy_with_holes(trace: History) -> Iterator[tuple[int, str]]:
         m.os.pwrite(one, b"more data", 384)
 
     Then make a second file named `to`, and copy the first into it. It must have the same size and read the same. Where
-    the first has a hole, it must have one, and the first file must not change. Let calls tell you where the data is;
-    this is not judged. A figure draws the first file. After `from khosim import show`, `show.stepper(trace, "to")`
-    draws the second.
+    the first has a hole, it must have one, and the first file must not change. Leave both open. Let calls tell you
+    where the data is; this is not judged. A figure draws the first file. After `from khosim import show`,
+    `show.stepper(trace, "to")` draws the second.
     """
     end = trace.seek(trace.steps)
-    if trace.kexecs or not end.inode.used[1]:
-        yield trace.steps, "There must be two files, and no kexec."
+    one, two = (open_file(end, name, kept=False) for name in ("from", "to"))
+    if trace.kexecs or one is None or two is None:
+        yield trace.steps, "There must be two open files, `from` and `to`, both without the flag, and no kexec."
         return
-    for index in range(end.file_pages):
-        if (end.slots[index] >= 0) != (index in (1, 6)):
-            yield trace.steps, f"The first file is not what it was: look at page {index}."
-        if end.slots[index] < 0 <= end.slots[end.file_pages + index]:
-            found = trace.why("cache", ino=1, index=index)
-            yield found.t, f"Page {index} is a hole in the first file. In the second it has a frame, {found.new:#x}."
-    if end.inode.i_size[0] != 640 or end.inode.i_size[1] != 640:
-        yield trace.steps, "Both files must have 640 bytes."
-    if contents(end, 0) != contents(end, 1):
+    first, second = contents(end, one), contents(end, two)
+    if first != {index: data.ljust(end.page_size, b"\0") for index, data in DATA.items()}:
+        yield trace.steps, "The first file is not what it was."
+    for index in sorted(set(second) - set(first)):
+        t = changed_at(trace, "cache", ino=two, index=index)
+        yield t, f"Page {index} is a hole in the first file. In the second it takes memory, or a place in swap."
+    if end.inode.i_size[one] != SIZE or end.inode.i_size[two] != SIZE:
+        yield trace.steps, f"Both files must have {SIZE} bytes."
+    if first != second:
         yield trace.steps, "The two files do not read the same."
 
 
-def contents(s: Snapshot, ino: int) -> list[bytes]:
-    """The bytes of each page of a file; a hole is zeroes."""
-    slots = [s.slots[ino * s.file_pages + index] for index in range(s.file_pages)]
-    return [bytes(s.arrays["phys"][pfn]) if pfn >= 0 else bytes(s.page_size) for pfn in slots]
+def contents(s: Snapshot, ino: int) -> dict[int, bytes]:
+    """The bytes of each page of a file that is no hole, wherever they are."""
+    slots = {index: page_cache.load(s, ino, index) for index in range(s.file_pages)}
+    return {
+        index: bytes(s.arrays["phys"][slot] if slot >= 0 else s.arrays["swap_data"][page_cache.swap_slot(slot)])
+        for index, slot in slots.items()
+        if slot != page_cache.EMPTY
+    }
 
 
 # ---- write a path

@@ -20,9 +20,9 @@ FOUR = {"nblocks": 4}
 """A file of four blocks, so that its KHO inode is five words."""
 
 
-def kho_words(s: Snapshot) -> list[int]:
-    """The KHO inode of a moment: the size, then each block."""
-    kho = find_kho(s)
+def kho_words(s: Snapshot, file: str | None = None) -> list[int]:
+    """The KHO inode of a file, or of the first one, at a moment: the size, then each block."""
+    kho = find_kho(s, file)
     return [kho_i_size(s, kho), *(load_block(s, kho, index) for index in range(s.config.nblocks))]
 
 

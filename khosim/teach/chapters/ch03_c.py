@@ -13,6 +13,7 @@ from khosim.state.handover import metadata
 from khosim.state.snapshot import Snapshot
 from khosim.teach.case import OPEN, Case, Played
 from khosim.teach.chapters.ch03 import FOUR, found_by_next, kho_words, words_of
+from khosim.teach.recorded import is_write, name_of_fd, open_file
 from khosim.teach.seed import Seed
 from khosim.teach.task import by_hand, change, discuss, write_path
 from khosim.user.machine import session
@@ -65,6 +66,9 @@ m.os.pwrite(fd, b"again", {64 * one + more})
     )
 
 
+FOUND_BYTES = b"found"
+
+
 @change(
     chapter=3, objective=4,
     hints=(
@@ -76,27 +80,31 @@ def out_of_reach(trace: History) -> Iterator[tuple[int, str]]:
     """Record a run across one kexec, in which a page of `guest` gets lost and is found again.
 
     When the second kernel has opened `guest`, one of its blocks names a page that lies past the end of the file.
-    From then on nothing is written. The last call is a `pread` that returns `b"found"`, out of that very page.
+    From then on nothing is written, by no call and through no mapping. The last call is a `pread` that returns
+    `b"found"`, out of that very page.
     """
     if len(trace.kexecs) != 1:
         yield trace.steps, f"It has {len(trace.kexecs)} kexecs."
         return
     second = [call for call in trace.calls if call.first > trace.kexecs[0]]
-    opened = next((call.last for call in second if call.name == "memfd_create"), None)
+    opened = next((call.last for call in second if open_file(trace.seek(call.last), "guest") is not None), None)
     if opened is None:
-        yield trace.steps, "The second kernel opens no file."
+        yield trace.steps, "The second kernel opens no file `guest` with the flag."
         return
-    size, *blocks = kho_words(trace.seek(opened))
-    past = [index for index, start in enumerate(blocks) if start and index * trace.seek(opened).page_size >= size]
+    page = trace.seek(opened).page_size
+    size, *blocks = kho_words(trace.seek(opened), "guest")
+    past = [index for index, start in enumerate(blocks) if start and index * page >= size]
     if not past:
         yield opened, f"The file is opened with {size} bytes, and no block names a page past that."
-    if writes := [call for call in second if call.name in ("pwrite", "write", "access")]:
+    if writes := [call for call in second if call.first > opened and is_write(call)]:
         yield writes[0].first, "The second kernel writes."
-    name, result = second[-1].name, second[-1].result
-    if name != "pread" or result[0] != b"found":
+    last = trace.calls[-1]
+    if last.name != "pread" or not last.result or last.result[0] != FOUND_BYTES:
         yield trace.steps, "The last call is no `pread` that returns `b'found'`."
-    elif second[-1].args[2] // trace.seek(opened).page_size not in past:
-        yield second[-1].last, "What was read is not from a page that was past the end."
+        return
+    pages = {place // page for place in range(last.args[2], last.args[2] + len(FOUND_BYTES))}
+    if name_of_fd(trace.seek(last.last), last.args[0]) != "guest" or not pages <= {*past}:
+        yield last.last, "What was read is not from a page of `guest` that was past the end."
 
 
 WRITE = "`pwrite(fd, b'hi', 64)`"

@@ -10,6 +10,7 @@ from khosim.kernel.shmem_kho import EFBIG, SGP_CACHE
 from khosim.run.history import History
 from khosim.teach.case import OPEN, PAGE, Case, Played
 from khosim.teach.chapters.ch04 import MODES_RULE, each_once, ways
+from khosim.teach.recorded import failed
 from khosim.teach.seed import Seed
 from khosim.teach.task import by_hand, change, discuss, write_path
 
@@ -80,8 +81,8 @@ def five_modes_one_way(trace: History) -> Iterator[tuple[int, str]]:
         if came.count(sgp) != 1:
             yield trace.steps, f"{word} brought back {came.count(sgp)} pages, and should bring back one."
     for call in trace.calls:
-        if isinstance(call.result, int) and call.result < 0:
-            yield call.last, f"{call.text} fails: {call.result}."
+        if failed(call):
+            yield call.last, f"`{call.text}` fails."
 
 
 @write_path(

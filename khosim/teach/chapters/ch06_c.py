@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from khosim.kernel.shmem_kho import shmem_invalidate_folio
 from khosim.run.history import History
 from khosim.state.invariants import INVARIANTS
 from khosim.teach.case import Case, Played
@@ -15,6 +16,8 @@ OPEN = 'fd = m.os.memfd_create("kept", khosim.MFD_KHO); m.os.pwrite(fd, b"." * 6
 MAP = 'view = m.mmap(fd, 128); view.uffd_register("missing")'
 AGAIN = f'm = m.kexec(); fd = m.os.memfd_create("kept", khosim.MFD_KHO); {MAP}'
 HOLD = ("Bits set", "No leak", "One owner", "No stale block", "Cache agrees")
+FULL = "by luck or because none was free"
+REFUSED = {"add_fail": FULL, "alloc_fail": FULL, "acct_fail": "because a limit is reached"}
 SHORTER = ("kexec", "close", "munmap", "madvise", "swap_out", "migrate", "reclaim")
 
 
@@ -63,7 +66,7 @@ def gone_though_not_shorter(trace: History) -> Iterator[tuple[int, str]]:
     """A KHO file never gets shorter, no hole is punched, and nothing is closed. Yet the callback empties a block.
 
     Record such a run in one kernel. Use neither swap nor reclaim, nor migration, nor `madvise`. No memory is refused,
-    by a fork or because none is free.
+    by a fork, by a limit or because none is free.
     """
     for call in trace.calls:
         name = call.text.partition("(")[0]
@@ -72,10 +75,11 @@ def gone_though_not_shorter(trace: History) -> Iterator[tuple[int, str]]:
     for t, step in steps(trace):
         if step.name == "i_size" and step.args["size"] < step.args["old"]:
             yield t, "Here the file gets shorter."
-        if step.name in ("add_fail", "alloc_fail"):
-            yield t, "Here memory was refused, by luck or because none was free."
-    if not any(step.name == "free_block" for _, step in steps(trace)):
-        yield trace.steps, "No block was emptied."
+        if step.name in REFUSED:
+            yield t, f"Here memory was refused, {REFUSED[step.name]}."
+    emptied = [trace[t].stack for t, step in steps(trace) if step.name == "free_block"]
+    if not any(frame.function == shmem_invalidate_folio.__name__ for stack in emptied for frame in stack):
+        yield trace.steps, "A block was emptied, and not by the callback." if emptied else "No block was emptied."
 
 
 @write_path(

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 import khosim
 from khosim.run.history import History
-from khosim.state import handover
+from khosim.state import handover, page_cache
 from khosim.state.blocks import load_block
 from khosim.teach.case import OPEN, Case, Played
+from khosim.teach.recorded import is_read, open_file, wrong_bit
 from khosim.teach.seed import Seed
 from khosim.teach.task import by_hand, change, discuss, write_path
 
@@ -55,28 +56,29 @@ m.os.pwrite(m.os.memfd_create("scrap"), b"{letter * 4}", 0)
 def bits_of_two_kernels(trace: History) -> Iterator[tuple[int, str]]:
     """Record a run of three kernels with a file `guest` of two pages.
 
-    At the end the third kernel has read both pages. The bit of page 0 was set by the first kernel of the recording,
-    that of page 1 by the second. `exercise("bits-of-two-kernels", trace)` judges it.
+    The third kernel brings both pages back by reading them, and has them at the end. The bit of page 0 was set by the
+    first kernel of the recording, that of page 1 by the second. `exercise("bits-of-two-kernels", trace)` judges it.
     """
     end = trace.seek(trace.steps)
     if len(trace.kexecs) != 2:
         yield trace.steps, f"It has {len(trace.kexecs)} kexecs, not two."
         return
-    if not any(file.name == "guest" for file in handover.files(end)):
-        yield trace.steps, "The third kernel knows no file `guest`."
+    guest = open_file(end, "guest")
+    if guest is None:
+        yield trace.steps, "At the end the third kernel has no file `guest` open with the flag."
         return
+    pages = -(-end.inode.i_size[guest] // end.page_size)
+    if pages != 2:
+        yield trace.steps, f"At the end `guest` has {pages} page{'s' * (pages != 1)}."
     for page in (0, 1):
-        if end.slots[page] < 0:
-            yield trace.steps, f"Page {page} is not in the page cache of the third kernel's first file."
+        frame = page_cache.load(end, guest, page)
+        if frame < 0:
+            yield trace.steps, f"Page {page} of `guest` is not in the third kernel's page cache."
             return
-        steps = {t: trace[t].step for t in range(1, trace.steps + 1)}
-        bits = [t for t, s in steps.items() if s and s.name == "bit_set" and s.args["pfn"] == end.slots[page]]
-        by = trace[bits[-1]].kernel - trace[0].kernel if bits else -1
-        if not bits:
-            yield 0, f"No step of your run sets the bit of page {page}."
-        elif by != page:
-            order = "first", "second", "third"
-            yield bits[-1], f"The bit of page {page} was set by the {order[by]} kernel, not by the {order[page]}."
+        came = trace[trace.why("cache", ino=guest, index=page).t]
+        if came.call is None or not is_read(trace.calls[came.call]):
+            yield came.t, f"The third kernel brings page {page} back here, and not by reading it."
+        yield from wrong_bit(trace, frame, page, page)
 
 
 @write_path(
