@@ -26,12 +26,14 @@ Paths = Mapping[str, Callable[..., Any]]
 class Played:
     """A program that has run: its recording, if there is one, its variables, and what ended it early, if anything did.
 
-    `names["m"]` is the last machine. `error` is an `OSError`, a `BusError` or what the kernel died of.
+    `program` is its text, `names["m"]` the last machine. `error` is an `OSError`, a `BusError` or what the kernel died
+    of.
     """
 
     trace: History | None
     names: dict[str, Any]
     error: Exception | None = None
+    program: str = ""
 
     @property
     def history(self) -> History:
@@ -81,10 +83,10 @@ def play(program: str, variants: Paths | None = None, shape: Mapping[str, Any] |
     m = khosim.boot(variants=variants, **(shape or {}))
     room: dict[str, Any] = {"khosim": khosim, "m": m}
     if title is None:
-        return Played(None, room, _executed(program, room))
+        return Played(None, room, _executed(program, room), program)
     with m.record(title) as trace:
         error = _executed(program, room)
-    return Played(trace, room, error)
+    return Played(trace, room, error, program)
 
 
 def _executed(program: str, room: dict[str, Any]) -> Exception | None:

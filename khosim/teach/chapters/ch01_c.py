@@ -6,6 +6,9 @@ from collections.abc import Iterator
 
 from khosim.run.history import History
 from khosim.state.buddy import in_scratch
+from khosim.state.lists import list_walk, pcp_head
+from khosim.state.mem_map import PG_BUDDY
+from khosim.teach.beside import differences, lost
 from khosim.teach.case import Played
 from khosim.teach.recorded import cached, changed_at, wrong_bit
 from khosim.teach.task import change, discuss, write_path
@@ -66,11 +69,14 @@ def never_in_scratch(run: Played) -> Iterator[str]:
     m = run.names["m"]
     if m.slots[0] >= 0 and in_scratch(m, int(m.slots[0])):
         yield f"Page 0 of `kept` is in frame {m.slots[0]:#x}, where the next kernel boots."
-    taken = (pfn for pfn in range(m.frames) if in_scratch(m, pfn) and m.page.refcount[pfn])
-    for pfn in (pfn for pfn in taken if not m.page.mapping[pfn]):
-        yield f"Frame {pfn:#x} has left the free list, and no file has it: it is lost."
-    if run.error is not None and m.nr_free > 2 * m.config.scratch_size:
-        yield f"A call fails, and {m.nr_free} frames are free, of which {m.config.scratch_size} are scratch."
+    yield from lost(m)
+    set_aside = {*list_walk(m, pcp_head(m))}  # by the per-CPU list, for movable pages
+    free = [pfn for pfn in range(m.frames) if m.page.flags[pfn] & PG_BUDDY and not in_scratch(m, pfn)]
+    if not {*free} - set_aside:
+        return  # there was no other frame to give
+    if run.error is not None:
+        yield f"A call fails: {run.error}. Yet frames are free outside scratch."
+    yield from differences(run)
 
 
 @discuss(

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from khosim.run.history import History
 from khosim.state import page_cache
 from khosim.state.snapshot import Snapshot
+from khosim.teach.beside import READS, before, differences, lost
 from khosim.teach.case import Played
 from khosim.teach.recorded import changed_at, open_file
 from khosim.teach.task import change, discuss, write_path
@@ -71,10 +72,6 @@ def contents(s: Snapshot, ino: int) -> dict[int, bytes]:
 # ---- write a path
 
 
-LONGEST = 1000
-"""Bytes of a file whose last page is used in part, and that has room for two huge pages."""
-
-
 @write_path(
     chapter=2,
     objective=5,
@@ -83,12 +80,13 @@ LONGEST = 1000
         "The eight pages of a huge page end before page `(index | 7) + 1`. `m.inode.i_size[ino]` is the size in bytes.",
     ),
     paths=("shmem_alloc_and_add_folio",),
-    start=f'fd = m.os.memfd_create("notes")\nm.os.ftruncate(fd, {LONGEST})\nm.huge(True)',
+    start='fd = m.os.memfd_create("notes")\nm.os.ftruncate(fd, 1000)\nm.huge(True)',
     lines=(
         "m.os.pwrite(fd, b'A', 0)",
         "m.os.pwrite(fd, b'B', 832)",
         "m.os.posix_fallocate(fd, 320, 64)",
         "m.os.ftruncate(fd, 448)",
+        "m.os.ftruncate(fd, 512)",
         "m.os.ftruncate(fd, 513)",
     ),
     most=3,
@@ -100,15 +98,26 @@ def huge_within_size(run: Played) -> Iterator[str]:
     kernel's own. Where a huge page fits into the file, the file must still get one.
     """
     m = run.names["m"]
-    size = m.inode.i_size[0]
-    pages = -(-size // m.page_size)
+    pages = -(-m.inode.i_size[0] // m.page_size)
     if run.error is not None:
         yield f"A call fails: {run.error}."
     for index, pfn in enumerate(m.slots[: m.file_pages]):
         if pfn >= 0 and m.page.index[pfn] + (1 << m.page.order[pfn]) > pages:
             yield f"The file has {pages} pages, and the folio of page {index} reaches past them."
-        if pfn >= 0 and size == LONGEST and not m.page.order[pfn]:  # no line makes a file so long: it never was shorter
-            yield f"In {size} bytes there is room for a huge page around page {index}. Yet its folio is a single page."
+    for index in room(run):
+        if (pfn := m.slots[index]) >= 0 and m.page.order[pfn] != m.config.huge_order:
+            yield f"There was room for a huge page around page {index}. Yet its folio is no huge page."
+    yield from lost(m)
+    yield from differences(run, only=READS)
+
+
+def room(run: Played) -> Iterator[int]:
+    """The pages of each place that had room for a huge page, and no page in it, before the last line."""
+    m = before(run).names["m"]
+    count = 1 << m.config.huge_order
+    for first in range(0, -(-m.inode.i_size[0] // m.page_size) - count + 1, count):
+        if max(m.slots[first : first + count]) < 0:
+            yield from range(first, first + count)
 
 
 # ---- think

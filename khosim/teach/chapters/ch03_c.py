@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
+from functools import lru_cache
 
-from khosim.errors import KernelFailure
+from khosim.errors import Endless, KernelFailure
 from khosim.kernel.shmem_kho import ENOMEM
 from khosim.run.history import History
 from khosim.run.scheduler import Choice
 from khosim.scenarios.scenario import Phase
 from khosim.state.handover import metadata
-from khosim.state.snapshot import Snapshot
-from khosim.teach.case import OPEN, Case, Played
+from khosim.teach.beside import before, last_line
+from khosim.teach.case import OPEN, Case, Played, play
 from khosim.teach.chapters.ch03 import FOUR, found_by_next, kho_words, words_of
 from khosim.teach.recorded import is_write, name_of_fd, open_file
 from khosim.teach.seed import Seed
@@ -107,46 +109,80 @@ def out_of_reach(trace: History) -> Iterator[tuple[int, str]]:
         yield last.last, "What was read is not from a page of `guest` that was past the end."
 
 
-WRITE = "`pwrite(fd, b'hi', 64)`"
-STOPPED: Phase = {"cpu0": [("pwrite", (3, 2, b"hi", 64))], "cpu1": [("kexec", ())]}
-FOUND: tuple[Phase, ...] = ({"cpu0": [("memfd_create", ("guest", 0x80))]}, {"cpu0": [("pread", (3, 64, 64))]})
+WRITES = {f"m.os.pwrite(fd, {data!r}, {pos})": (data, pos) for data, pos in ((b"A", 130), (b"hi", 64))}
+ALL = 256
+"""Bytes that are read of the file: more than it has."""
 
 
-def stopped(before: Snapshot, t: int, alone: History) -> History:
-    """The write of `alone`, a kexec after its step `t`, and what the next kernel reads: to be shown."""
+@lru_cache
+def read_as_posted(program: str) -> bytes:
+    """What the next kernel reads of the file, if nobody has changed a path."""
+    return found_by_next(play(program).names["m"].snapshot(), ALL, 0)
+
+
+def stopped(alone: History, t: int, page: int) -> History:
+    """The write of `alone`, a kexec after its step `t`, and what the next kernel reads of a page: to be shown."""
+    before, write = alone.seek(0), alone.calls[0]
     stage = session(before.config, before.variants)
     stage.machine.load_buffer(before.buffer)
     trace = stage.record("the write, stopped by a kexec")
     choices = iter([*alone.choices[: alone[t].position], Choice("cpu1"), Choice("cpu1")])
-    for calls in (STOPPED, *FOUND):
-        stage.together(calls, choices)
+    phases: tuple[Phase, ...] = (
+        {"cpu0": [(write.name, write.args)], "cpu1": [("kexec", ())]},
+        {"cpu0": [("memfd_create", ("guest", 0x80))]},
+        {"cpu0": [("pread", (3, 64, 64 * page))]},
+    )
+    with suppress(KernelFailure):  # it is in the recording
+        for calls in phases:
+            stage.together(calls, choices)
     stage.stop()
     trace.start = t
     return trace
 
 
 def write_and_stop(run: Played) -> Iterator[str | tuple[str, History]]:
-    """One more write of two bytes to page 1, stopped by a kexec after each of its steps; and refused its memory."""
-    m = run.names["m"]
-    before = m.snapshot()
-    with m.record("one more write") as trace:
-        m.os.pwrite(run.names["fd"], b"hi", 64)
-    for moment in trace:
-        found = found_by_next(moment.snapshot, 64, 64)
-        if set(found) - set(b"\0hiA"):
-            words = f"After the program below, {WRITE} is stopped by a kexec, after step {moment.t}: {moment.sentence}"
-            words += f" The next kernel reads {found[:4].hex(' ').upper()} in page 1."
-            yield words, stopped(before, moment.t, trace)
-    if found and not found.startswith(b"hi"):
-        yield f"After the program below, {WRITE} returns, a kexec comes, and the next kernel does not read `hi`.", trace
-    fresh = not kho_words(before)[2]  # the block of page 1
-    for t, choice in [(at, choice) for at in range(trace.steps) for choice in trace.alternatives(at)]:
-        if fresh and choice.answer == -ENOMEM:
-            refused = trace.fork(t, choice)
-            after = refused.seek(refused.steps)
-            if words_of(after, metadata(before)) != words_of(before, metadata(before)):
-                words = f"After the program below, {WRITE} is refused memory after step {t}."
-                yield words + " The handover's words are not what they were before.", refused
+    """The last write of a program, stopped by a kexec after each of its steps; and refused its memory."""
+    earlier = before(run)
+    data, pos = WRITES[last_line(run)]
+    m = earlier.names["m"]
+    with m.record("the last write") as alone:
+        m.os.pwrite(earlier.names["fd"], data, pos)
+    may_read = [read_as_posted(program) for program in (earlier.program, run.program)]
+    found = b""
+    for moment in alone:
+        words = f"The last write is stopped by a kexec, after step {moment.t}: {moment.sentence} The next kernel"
+        try:
+            found = found_by_next(moment.snapshot, ALL, 0)
+        except (OSError, KernelFailure) as error:
+            shown = alone if isinstance(error, Endless) else stopped(alone, moment.t, pos // 64)
+            yield f"{words} cannot read the file: {error}.", shown
+        if (page := strange(found, may_read)) is not None:
+            here = found[64 * page :][:4].hex(" ").upper()
+            yield f"{words} reads {here} in page {page}.", stopped(alone, moment.t, page)
+    if found != may_read[1]:
+        words = "The last write returns, a kexec comes, and the next kernel does not read what was written."
+        yield words, stopped(alone, alone.steps, pos // 64)
+    yield from refused(alone, pos // 64)
+
+
+def strange(found: bytes, may_read: list[bytes]) -> int | None:
+    """The first page that is neither as before nor as after, or not together with the others; None if all are."""
+    first, last = (read.ljust(ALL, b"\0") for read in may_read)
+    if first.startswith(found) or last.startswith(found):
+        return None
+    neither = (at for at, byte in enumerate(found) if byte not in (first[at], last[at]))
+    return next(neither, next(at for at, byte in enumerate(found) if byte != last[at])) // 64
+
+
+def refused(alone: History, page: int) -> Iterator[tuple[str, History]]:
+    """The write of `alone`, refused its memory, if its page has no block yet."""
+    before = alone.seek(0)
+    for t, choice in [(at, choice) for at in range(alone.steps) for choice in alone.alternatives(at)]:
+        if choice.answer == -ENOMEM and not kho_words(before)[1 + page]:
+            other = alone.fork(t, choice)
+            if words_of(other.seek(other.steps), metadata(before)) != words_of(before, metadata(before)):
+                words = f"The last write is refused memory after step {t}."
+                yield words + " The handover's words are not what they were before.", other
 
 
 @write_path(
@@ -156,25 +192,23 @@ def write_and_stop(run: Played) -> Iterator[str | tuple[str, History]]:
         "`PATHS['shmem_alloc_folio']` gives a frame, `khosim.state.phys.fill` fills one. Yield a `Step` after that.",
     ),
     paths=("shmem_alloc_folio", "shmem_alloc_kho_folio", "shmem_write_end"),
-    start=OPEN, lines=("m.os.ftruncate(fd, 192)", "m.os.pwrite(fd, b'A', 128)", "m.os.pwrite(fd, b'AA', 64)",
-                       f"m = m.kexec(); {OPEN}"), most=2,
+    start=OPEN, lines=("m.os.ftruncate(fd, 192)", *WRITES, f"m = m.kexec(); {OPEN}"), most=3,
 )  # fmt: skip
 def no_block_before_its_bytes(run: Played) -> Iterator[str | tuple[str, History]]:
     """A kexec may come between any two steps, and the next kernel must not read a byte that nobody wrote.
 
-    Write `shmem_alloc_folio()` so that this holds. After each program that is tried, two more bytes are written to
-    page 1. A kexec stops that write after each of its steps. Page 1 may then be a hole, or zeroes, or hold
-    what was written. Where memory for a fresh page is refused, no word of the handover may change.
+    Write `shmem_alloc_folio()` so that this holds. Programs of up to three lines are tried: a line makes the file
+    longer, writes to page 1 or 2, or is a kexec. If the last line is a write, a kexec stops it after each of its steps.
+    The next kernel may then read the file as it was before the write, or as it is after it, and nothing else: a page
+    that is new is a hole, or zeroes, or holds what was written. Where memory for a fresh page is refused, no word of
+    the handover may change.
 
     You may also replace `shmem_alloc_kho_folio()` or `shmem_write_end()`: give a dict.
     """
     if run.error is not None:
-        yield f"The program ends early: {run.error}."
-        return
-    try:
+        yield f"The program fails: {run.error}."
+    elif last_line(run) in WRITES:
         yield from write_and_stop(run)
-    except (OSError, KernelFailure) as error:
-        yield f"After the program below, {WRITE} fails, or a read after a kexec: {error}."
 
 
 @discuss(

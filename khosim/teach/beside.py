@@ -1,0 +1,102 @@
+"""What a judge of a kernel path holds a run against: the same program on the kernel as posted, or one line shorter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+
+from khosim.errors import BusError
+from khosim.state import handover
+from khosim.state.blocks import listed_block
+from khosim.state.machine import MachineState
+from khosim.state.mem_map import PG_BUDDY, PG_locked, PG_uptodate, test_flag
+from khosim.teach.case import Played, play
+
+__all__ = ["READS", "before", "differences", "ending", "last_line", "lost", "seen", "told_otherwise"]
+
+AS_POSTED = "With the kernel as posted"
+READS = "What page "
+"""How the entries of `seen` begin that hold contents."""
+POSTED = 2048
+"""Programs whose end is kept: more than one exercise tries."""
+
+
+def last_line(run: Played) -> str:
+    """The line that a program ends in."""
+    return run.program.rpartition("\n")[2]
+
+
+def before(run: Played) -> Played:
+    """The same run without its last line, on the reader's kernel."""
+    return play(run.program.rpartition("\n")[0], run.names["m"].variants)
+
+
+def frame_of(m: MachineState, ino: int, index: int) -> int:
+    """The frame that a page of an open file is in, in the page cache or held; -1 for a hole."""
+    head = m.slots[ino * m.file_pages + index]
+    if head >= 0:
+        return head + index - m.page.index[head]
+    kho = m.inode.kho[ino]
+    return listed_block(m, kho, index) // m.page_size % m.frames or -1 if kho else -1
+
+
+def lost(m: MachineState) -> Iterator[str]:
+    """Frames that are not free, and belong to no file, to no handover and to no kernel."""
+    owned = {*range(m.kernel_start, m.kernel_start + m.config.kernel_size), *handover.preserved(m)}
+    owned |= {frame_of(m, ino, index) for ino in range(m.config.inodes) for index in range(m.file_pages)}
+    for pfn in {*range(m.frames)} - owned:
+        if not test_flag(m, pfn, PG_BUDDY):
+            yield f"Frame {pfn:#x} has left the free list, and no file has it: it is lost."
+
+
+def seen(m: MachineState) -> dict[str, Any]:
+    """What is to be seen of a machine, whatever frames it used."""
+    found: dict[str, Any] = {}
+    for ino in (ino for ino, used in enumerate(m.inode.used) if used):
+        found[f"Bytes of inode {ino}"] = m.inode.i_size[ino]
+        for index in range(m.file_pages):
+            pfn, page = m.slots[ino * m.file_pages + index], f"page {index} of inode {ino}"
+            if pfn >= 0:
+                found[f"References to {page}"] = m.page.refcount[pfn]
+                found[f"The lock of {page}"] = "held" if m.page.flags[pfn] & PG_locked else "free"
+            held = m.inode.kho[ino] and listed_block(m, m.inode.kho[ino], index)
+            found[f"The block of {page}"] = "names a frame" if held else "is empty"
+            found[f"{READS}{index} of inode {ino} reads"] = _bytes_of(m, ino, index)
+    return found | {"PFN bits that are set": len(handover.preserved(m)), "Frames that are free": m.nr_free}
+
+
+def _bytes_of(m: MachineState, ino: int, index: int) -> bytes:
+    head, pfn = m.slots[ino * m.file_pages + index], frame_of(m, ino, index)
+    if head >= 0 and not test_flag(m, head, PG_uptodate):
+        return b""  # promised: it reads as a hole
+    return b"" if pfn < 0 else bytes(m.ram[m.page_size * pfn : m.page_size * (pfn + 1)]).rstrip(b"\0")
+
+
+def ending(run: Played) -> str:
+    """How a program ended: with what error, or with none."""
+    return f"{run.error}" if isinstance(run.error, OSError | BusError) else "no error"
+
+
+@lru_cache(POSTED)
+def _posted(program: str) -> tuple[dict[str, Any], str, Any]:
+    run = play(program)
+    return seen(run.names["m"]), ending(run), run.names.get("got")
+
+
+def told_otherwise(run: Played) -> Iterator[str]:
+    """Where its calls did not return, in `got`, or fail with what they do on the kernel as posted."""
+    _, end, got = _posted(run.program)
+    if ending(run) != end:
+        yield f"The program ends with this: {ending(run)}. {AS_POSTED}: {end}."
+    if run.names.get("got") != got:
+        yield f"It reads {run.names.get('got')!r}. {AS_POSTED}: {got!r}."
+
+
+def differences(run: Played, program: str = "", *, only: str = "") -> Iterator[str]:
+    """Where a machine is not what the posted kernel makes of its program, or of `program`; only what begins so."""
+    theirs, mine = _posted(program or run.program)[0], seen(run.names["m"])
+    for what in dict.fromkeys([*theirs, *mine]):
+        one, other = mine.get(what, "none"), theirs.get(what, "none")
+        if one != other and what.startswith(only):
+            yield f"{what}: {one}. {AS_POSTED}: {other}."
