@@ -22,17 +22,12 @@ READY  = .venv/ready
 help:
 	@sed -n 's/^## \{0,1\}//p' Makefile
 
-# Copies, so that the book's own chapters stay as they are proved; none that a reader has is touched. Without jupytext,
-# which would keep a text beside each copy, and refuse to open a fresh copy beside an old text.
-# Read-only extensions: the manager would ask the package index for its list. Root: inside a container
-# there is often nobody else, and Jupyter refuses to serve root unless told.
+# Copies, so that the book's own chapters stay as they are proved; none that a reader has is touched.
 lab: $(READY)
 	@mkdir -p my
 	@for own in notebooks/*.ipynb; do test -e "my/$${own##*/}" || cp "$$own" my/; done
 	@echo "Opening JupyterLab on this machine, with your copies of the chapters in my/. Stop it with Ctrl-C."
-	@$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/my/00-start-here.ipynb \
-	  --ServerApp.jpserver_extensions=jupyterlab_jupytext=False --LabApp.extension_manager=readonly \
-	  $(if $(filter 0,$(shell id -u)),--allow-root) $(ARGS)
+	@$(BIN)/jupyter lab --config tools/lab_config.py $(ARGS)
 
 test: $(READY)
 	@echo "Testing: lint, types, the suite and the stored outputs of every chapter."

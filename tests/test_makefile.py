@@ -75,8 +75,8 @@ def test_a_reader_works_in_copies_that_are_never_overwritten(need, tmp_path):
     jupyter.chmod(0o755)
     (tmp_path / ".venv" / "ready").touch()
     done = subprocess.run([need("make", "make"), "lab"], cwd=tmp_path, capture_output=True, text=True, check=True)
-    (opened,) = re.findall(r"default_url=/lab/tree/(\S+)", done.stdout)
-    assert (tmp_path / opened).read_text() == "the book's notebooks/00-start-here.ipynb"
+    assert "--config tools/lab_config.py" in done.stdout
+    assert (tmp_path / "my" / "00-start-here.ipynb").read_text() == "the book's notebooks/00-start-here.ipynb"
     assert (tmp_path / "my" / "01-next.ipynb").read_text() == "a reader's"
 
 

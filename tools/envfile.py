@@ -22,7 +22,7 @@ TEMPLATE = """\
 # Made from pyproject.toml by tools/envfile.py; a test keeps it fresh. Do not edit.
 #   conda env create -f environment.yml
 #   conda activate khosim
-#   cp -r notebooks my && jupyter lab my/00-start-here.ipynb
+#   mkdir -p my && cp notebooks/*.ipynb my && jupyter lab --config tools/lab_config.py
 name: khosim
 channels:
   - conda-forge

@@ -38,8 +38,8 @@ def jupyterlab(root: Path, folder: Path) -> Iterator[str]:
     shutil.copy(ROOT / "tools" / "lab-overrides.json", folder / "app" / "overrides.json")
     own = {f"JUPYTER_{name.upper()}_DIR": str(folder / name) for name in ("config", "data", "runtime")}
     env = os.environ | own | {"PYTHONPATH": str(ROOT), "IPYTHONDIR": str(folder / "ipython")}
-    options = ["--no-browser", "--allow-root", "--ip=127.0.0.1", f"--ServerApp.root_dir={root}",
-               "--IdentityProvider.token=", "--LabApp.extension_manager=readonly",
+    options = ["--no-browser", "--ip=127.0.0.1", f"--ServerApp.root_dir={root}", "--IdentityProvider.token=",
+               f"--config={ROOT / 'tools' / 'lab_config.py'}",
                "--LabApp.expose_app_in_browser=True", f"--LabApp.app_settings_dir={folder / 'app'}",
                f"--LabApp.user_settings_dir={folder / 'user'}",
                f"--LabApp.workspaces_dir={folder / 'spaces'}"]  # fmt: skip

@@ -9,7 +9,7 @@ import numpy as np
 
 from khosim.errors import UsageError
 
-__all__ = ["WHOLE", "fitted", "form", "same", "wrong_entry"]
+__all__ = ["WHOLE", "fitted", "form", "kind", "part", "parts_of", "same", "wrong_entry"]
 
 WHOLE = "your answer"
 """The entry of an answer that has no parts."""
@@ -21,15 +21,16 @@ def form(truth: Any, options: tuple[str, ...] = ()) -> str:
     """How an answer to a question with this kind of truth is written; says nothing about the truth itself."""
     words = " or ".join(repr(option) for option in options)
     if isinstance(truth, list):
-        return f"a list of {len(truth)}, each {_part(truth, words)}"
+        return f"a list of {len(truth)}, each {part(truth, words)}"
     if isinstance(truth, Mapping):
-        return f"a dict with an entry for each of {', '.join(map(repr, truth))}, each {_part([*truth.values()], words)}"
+        return f"a dict with an entry for each of {', '.join(map(repr, truth))}, each {part([*truth.values()], words)}"
     if isinstance(truth, set | frozenset):
         return f"a set of words, any of {', '.join(map(repr, options))}"
-    return _part([truth], words)
+    return part([truth], words)
 
 
-def _part(values: list[Any], words: str) -> str:
+def part(values: list[Any], words: str) -> str:
+    """How one entry is written, beside others with these values."""
     kinds = {type(value) for value in values}
     if str in kinds:
         return words or "a word"
@@ -47,20 +48,20 @@ def fitted(answer: Any, truth: Any, options: tuple[str, ...] = ()) -> Any:
     answer = _listed(_plain(answer), truth)
     if isinstance(truth, set | frozenset) and isinstance(answer, list | tuple | frozenset):
         answer = _set(answer)
-    parts, known = _parts(answer), _parts(truth)
+    parts, known = parts_of(answer), parts_of(truth)
     if any(part is ... for part in parts):
         raise UsageError(f"an answer is {form(truth, options)}, with nothing left out; this did not count as one")
     if options:
         strange = next((part for part in parts if isinstance(part, str) and part not in options), None)
         if strange is not None:
             raise UsageError(f"{_cut(strange)} is not a choice here; write {form(truth, options)}")
-    fits = _kind(answer) is _kind(truth)
+    fits = kind(answer) is kind(truth)
     if fits and isinstance(truth, list):
         fits = len(answer) == len(truth)
     if fits and isinstance(truth, Mapping):
         fits = answer.keys() == truth.keys()
-    kinds = {str} if isinstance(truth, set | frozenset) else {_kind(part) for part in known}
-    if not fits or not {_kind(part) for part in parts} <= kinds:
+    kinds = {str} if isinstance(truth, set | frozenset) else {kind(part) for part in known}
+    if not fits or not {kind(part) for part in parts} <= kinds:
         raise UsageError(f"write {form(truth, options)}, not {_cut(answer)}; this did not count as an answer")
     return answer
 
@@ -99,23 +100,25 @@ def _set(answer: Any) -> set[Any]:
         raise UsageError(f"a set holds words or numbers, not {_cut(answer)}") from None
 
 
-def _parts(answer: Any) -> list[Any]:
+def parts_of(answer: Any) -> list[Any]:
+    """Its entries; itself alone, if it has none."""
     if isinstance(answer, Mapping):
         return list(answer.values())
     return list(answer) if isinstance(answer, list | set | frozenset) else [answer]
 
 
-def _kind(value: Any) -> type:
+def kind(value: Any) -> type:
+    """Its type, as far as answers are told apart by it: whatever counts is an int."""
     kinds: tuple[type, ...] = (bool, str, bytes, list, dict, set)
-    for kind in kinds:
-        if isinstance(value, kind) or (kind is set and isinstance(value, frozenset)):
-            return kind
+    for one in kinds:
+        if isinstance(value, one) or (one is set and isinstance(value, frozenset)):
+            return one
     return int if hasattr(value, "__index__") else type(value)
 
 
 def same(one: Any, other: Any) -> bool:
     """Whether two answers say the same, whatever their number types; True is not 1."""
-    return _kind(one) is _kind(other) and bool(one == other)
+    return kind(one) is kind(other) and bool(one == other)
 
 
 def wrong_entry(answer: Any, truth: Any) -> Any:

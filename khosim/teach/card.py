@@ -43,7 +43,7 @@ class Card:
             self.asks, self.program, self.options = case.asks, case.program.strip("\n"), case.options
             self.truth_form = form(item.truth(case), case.options)
         else:
-            self.asks, self.program, self.options, self.truth_form = item.asks, item.start, (), item.form
+            self.asks, self.program, self.options, self.truth_form = item.asks, item.start.strip("\n"), (), item.form
 
     @property
     def verb(self) -> str:
@@ -87,27 +87,31 @@ class Card:
         return f"{self.verb}({self.item.name!r}, ...{given})"
 
     def __repr__(self) -> str:
-        """The card as text: what a stored output holds."""
-        parts = [f"{self.title} ({self.item.name})", self.asks]
+        """The card as text: what a stored output holds. Once it is answered, the verdict alone."""
+        title = f"{self.title} ({self.item.name})"
+        hints = [f"Hint {n}: {text}" for n, text in enumerate(self.item.hints[: self.hint], 1)]
+        if self.said:
+            return "\n\n".join([title, *hints, self.said])
+        parts = [title, self.asks]
         if self.program:
             parts.append("\n".join(f"    {line}" for line in self.program.splitlines()))
         parts.append(f"Answer with {self.truth_form}, in place of the dots: {self.how}")
-        parts += [f"Hint {n}: {text}" for n, text in enumerate(self.item.hints[: self.hint], 1)]
-        return "\n\n".join([*parts, *filter(None, [self.said])])
+        return "\n\n".join([*parts, *hints])
 
     def html(self) -> str:
         """The card as HTML without a script."""
         title = f'<p class="khosim-card-title">{self.title}</p>'
         code = f"<pre><code>{escape(self.program)}</code></pre>" if self.program else ""
         how = f"<code>{escape(self.how)}</code>"
-        answer = f'<p class="khosim-card-form">Answer with {_markdown(self.truth_form, inline=True)}: {how}</p>'
+        form = f"Answer with {_markdown(self.truth_form, inline=True)}, in place of the dots: {how}"
         hints = "".join(
             f"<details{' open' * (n <= self.hint)}><summary>Hint {n}</summary>{_markdown(text)}</details>"
             for n, text in enumerate(self.item.hints, 1)
         )
-        said = f'<pre class="khosim-card-said">{escape(self.said)}</pre>' if self.said else ""
         name = escape(f"{self.title}, {self.item.name}", quote=True)
-        inside = f"{title}{_markdown(self.asks)}{code}{answer}{hints}{said}"
+        inside = f'{title}{_markdown(self.asks)}{code}<p class="khosim-card-form">{form}</p>{hints}'
+        if self.said:
+            inside = f'{title}{hints}<pre class="khosim-card-said">{escape(self.said)}</pre>'
         return f'<section class="khosim-card" aria-label="{name}">{inside}</section>'
 
     def _repr_mimebundle_(self, **_wishes: Any) -> dict[str, Any]:

@@ -17,8 +17,10 @@ __all__ = ["Fields", "shown"]
 
 WIDE = "36rem"  # as wide as a line of the text above it
 FRAME = "border-left: 3px solid var(--jp-brand-color1); padding-left: 1em"
-AIR = "<style>.khosim-card pre { margin-bottom: 1em }</style>"  # JupyterLab leaves none below code
 WHOLE_WORDS = "white-space: pre-wrap; word-break: normal; overflow-wrap: anywhere"  # JupyterLab breaks within them
+UNKEPT = "What is written here is gone with the kernel. What you want to keep goes into a cell."
+CODE = ".jp-ThemedContainer .jp-RenderedHTMLCommon .khosim-card pre"  # as strong as JupyterLab's own, and later
+AIR = f"<style>{CODE} {{ margin-bottom: 1em }} {CODE}.khosim-card-said {{ {WHOLE_WORDS} }}</style>"
 
 
 class Fields(w.VBox):  # type: ignore[misc]  # ipywidgets ships no types
@@ -35,7 +37,8 @@ class Fields(w.VBox):  # type: ignore[misc]  # ipywidgets ships no types
         self.run = w.VBox()
         self.input = self._input()
         self.field = w.VBox([self.input])
-        super().__init__([self.words, *self._below(), self.said, self.run])
+        below = [] if card.verdict else self._below()  # who answers in Python goes on in Python
+        super().__init__([self.words, *below, self.said, self.run])
         self._show()
 
     def __repr__(self) -> str:
@@ -48,7 +51,7 @@ class Fields(w.VBox):  # type: ignore[misc]  # ipywidgets ships no types
     def _input(self) -> Any:
         item, card = self.card.item, self.card
         if not isinstance(item, Question):
-            return w.Textarea(description="Thoughts", rows=4, layout=w.Layout(width=WIDE))
+            return w.Textarea(description="Thoughts", placeholder=UNKEPT, rows=4, layout=w.Layout(width=WIDE))
         return Inputs(item.truth(item.case(card.seed)), card.options)
 
     def _below(self) -> list[Any]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import ipywidgets as w
 
 from khosim.errors import UsageError
+from khosim.teach.answer import kind, part, parts_of
 
 __all__ = ["Inputs"]
 
@@ -17,12 +19,14 @@ GAP = ""  # a choice that is none yet
 
 
 class Inputs(w.VBox):  # type: ignore[misc]  # ipywidgets ships no types
-    """Inputs for an answer of the form of `truth`; `read()` returns it, with `...` for what is not filled in."""
+    """Inputs for an answer of the form of `truth`; `read()` returns it."""
 
     def __init__(self, truth: Any, options: tuple[str, ...]) -> None:
         """Choose the inputs."""
         self.options = options
         self.kind = type(truth)
+        known = parts_of(truth)
+        self.form, self.kinds = part(known, " or ".join(map(repr, options))), {kind(value) for value in known}
         self.entries: dict[Any, Any]
         if isinstance(truth, set | frozenset):
             self.entries = {o: w.Checkbox(False, description=o, indent=False) for o in options}
@@ -50,9 +54,12 @@ class Inputs(w.VBox):  # type: ignore[misc]  # ipywidgets ships no types
         return w.Text(description=name, placeholder="...", layout=layout, style=style)
 
     def read(self) -> Any:
-        """The answer. Raises `UsageError` for what is no Python value."""
+        """The answer. Raises `UsageError` that names each input that is still empty, or one that cannot be read."""
         if self.kind in (set, frozenset):
             return {option for option, box in self.entries.items() if box.value}
+        empty = [field.description for field in self.entries.values() if not field.value]
+        if empty:
+            raise UsageError(f"Nothing stands yet in {', '.join(empty)}. This did not count as an answer.")
         values = {entry: self._value(field) for entry, field in self.entries.items()}
         if issubclass(self.kind, Mapping):
             return values
@@ -60,11 +67,10 @@ class Inputs(w.VBox):  # type: ignore[misc]  # ipywidgets ships no types
 
     def _value(self, field: Any) -> Any:
         typed = field.value
-        if not typed:
-            return ...
         if typed in self.options:
             return typed
-        try:
-            return ast.literal_eval(typed)
-        except (ValueError, SyntaxError):
-            raise UsageError(f"{typed!r} is no number, no bytes such as b'abc' and no list; write one") from None
+        with suppress(ValueError, SyntaxError, MemoryError, RecursionError):
+            value = ast.literal_eval(typed)
+            if kind(value) in self.kinds:
+                return value
+        raise UsageError(f"{field.description}: write {self.form}, not {typed}. This did not count as an answer.")

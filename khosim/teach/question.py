@@ -90,8 +90,9 @@ class Question:
         if entry is None:
             return Verdict(True, "Right: the model gives the same.")
         belief = next((name for name, other in self.believed(case).items() if same(other, answer)), "")
-        counted = isinstance(entry, int) and not isinstance(truth, Mapping)  # a mapping's own numbers are names
-        where = "" if entry == WHOLE else f" at entry {entry!r}" + ", counted from 0" * counted
+        where = "" if entry == WHOLE else f" for {entry!r}"
+        if isinstance(entry, int) and not isinstance(truth, Mapping):  # a mapping's own numbers are names
+            where = f" at entry {entry}, counted from 0"
         words = [f"Not yet. The model gives something else{where}.", f"Rule: {case.rule_of(entry)}"]
         if belief:
             told = f"{MISTAKES[belief].belief!r} ({belief})" if belief in MISTAKES else repr(belief)

@@ -19,6 +19,13 @@ from khosim.user.machine import session
 __all__ = ["TASKS", "Task", "by_hand", "change", "discuss", "write_path"]
 
 CHANGE, WRITE, DISCUSS = 2, 3, 4
+RECORDED = """
+import khosim
+
+m = khosim.boot()
+with m.record("mine") as trace:
+    ...  # your program
+"""
 Judge = Callable[[Any], Verdict]
 
 
@@ -77,7 +84,7 @@ def change(*, chapter: int, objective: int, hints: tuple[str, str]) -> Callable[
             return Verdict(True, f"Right: each property holds in your run of {trace.steps} steps.", trace=trace)
 
         form = "the recording that `with m.record(...) as trace:` made of your run"
-        _add(properties, chapter, objective, CHANGE, hints, form, judge)
+        _add(properties, chapter, objective, CHANGE, hints, form, judge, RECORDED)
         return properties
 
     return add
@@ -136,7 +143,8 @@ def discuss(*, chapter: int, objective: int, hints: tuple[str, str]) -> Callable
                 raise UsageError(f"write your thoughts as a text of {FEWEST_WORDS} words or more, not {text!r}")
             from khosim.teach.solutions import SOLUTIONS
 
-            return Verdict(True, f"Compare it with what we think.\n{SOLUTIONS[name]}")
+            thoughts = [" ".join(paragraph.split()) for paragraph in SOLUTIONS[name].strip().split("\n\n")]
+            return Verdict(True, "\n\n".join(["Compare it with what we think.", *thoughts]))
 
         form = f"your thoughts, as a text of {FEWEST_WORDS} words or more"
         _add(task, chapter, objective, DISCUSS, hints, form, judge)

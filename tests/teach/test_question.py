@@ -85,9 +85,9 @@ def test_a_name_is_given_once():
 @pytest.mark.parametrize(
     ("name", "wrong", "said"),
     [
-        ("first-byte", b"", "something else at entry 'its length'."),
+        ("first-byte", b"", "something else for 'its length'."),
         ("size-by-hand", 77, "something else.\n"),
-        ("cached-pages", {"page 0": True, "page 1": True}, "something else at entry 'page 0'."),
+        ("cached-pages", {"page 0": True, "page 1": True}, "something else for 'page 0'."),
     ],
 )
 def test_the_place_of_a_slip_is_told_in_words(name, wrong, said):
