@@ -1,5 +1,6 @@
 """Every question of the book, a thousand times over."""
 
+from collections import Counter
 from itertools import pairwise
 
 import pytest
@@ -15,6 +16,8 @@ from khosim.teach.task import TASKS
 from khosim.variants.mistakes import MISTAKES
 
 SEEDS, FEWEST = 1000, 6
+MOST = 0.67
+"""The share of a question's instances that one answer may fit. Two thirds is what the most one-sided come to."""
 
 
 def instances(question):
@@ -28,7 +31,7 @@ def instances(question):
 
 @pytest.mark.parametrize("name", QUESTIONS)
 def test_a_thousand_seeds_can_be_answered_and_tell_each_belief_apart(name):
-    question, truths = QUESTIONS[name], []
+    question, truths = QUESTIONS[name], Counter()
     cases = instances(question)
     assert len(cases) >= FEWEST, "a retry should be another instance"
     for seed, case in cases:
@@ -37,13 +40,14 @@ def test_a_thousand_seeds_can_be_answered_and_tell_each_belief_apart(name):
         assert case.empty or not hasattr(truth, "__len__") or len(truth), seed
         assert same(fitted(truth, truth, case.options), truth), seed
         assert question.judge(seed, truth).right, seed
-        truths.append(truth)
+        truths[str(sorted(truth)) if isinstance(truth, set) else str(truth)] += 1
         believed = question.believed(case)
+        assert believed, f"seed {seed} has no belief to be told"
         others = list(believed.values())
         for at, (belief, answer) in enumerate(believed.items()):
             assert not same(answer, truth), (seed, belief)
             assert not any(same(answer, other) for other in others[:at]), (seed, belief)
-    assert any(not same(truth, truths[0]) for truth in truths), "one answer fits every seed"
+    assert truths.most_common(1)[0][1] <= MOST * truths.total(), "a guess is right too often"
 
 
 @pytest.mark.parametrize("name", QUESTIONS)

@@ -33,8 +33,8 @@ def references(run: Played, call: int) -> list[int]:
 def most_references(seed: Seed) -> Case:
     """How many references a frame has while one call runs."""
     text = text_of(seed)
-    before = seed.among("", f'm.os.pwrite(fd, b"{text}", 0)\n',
-                        f'm.os.pwrite(fd, b"{text}", 0)\nview = m.mmap(fd, {PAGE})\nview[0]\n')  # fmt: skip
+    write, touch = f'm.os.pwrite(fd, b"{text}", 0)\n', f"m.mmap(fd, {PAGE})[0]\n"
+    before = seed.among("", write, write + touch, write + 2 * touch)
     flag = seed.among(", khosim.MFD_KHO", "")
     return Case(
         asks="**How many references does the frame of page 0 have at most while the last line runs?**",
@@ -53,6 +53,7 @@ fd = m.os.memfd_create("kept"{flag})
 def whole_again(seed: Seed) -> Case:
     """Whether a halved block is whole after its frames are freed."""
     pages = seed.among(12, 4, 11, 14, 8, 16, 13, 2)
+    halved = pages > 11
     return Case(
         asks=f"The block of 32 frames is all memory from 0x20 on. A file grows to {pages} pages. Then it is closed,"
         " which frees them all. **Is the block of 32 on the allocator's list at the end?**",
@@ -65,7 +66,8 @@ m.os.close(fd)
         read=lambda run: 0x20 in list_walk(run.names["m"], free_area(run.names["m"], 0, 5)),
         rule="Freed frames go to the per-CPU list first, and the buddy allocator does not see them there.",
         look="How many frames are free below 0x20? Which page is the first to need the block of 32?",
-        mistakes=("no-per-cpu-list",) if pages > 11 else (),
+        mistakes=("no-per-cpu-list",) if halved else (),
+        misread={} if halved else {"a file's pages are taken out of the largest block": lambda _: False},
     )
 
 
@@ -103,7 +105,8 @@ def still_as_left(seed: Seed) -> Case:
     """What of a frame the first kernel made."""
     text = text_of(seed)
     opened = 'fd = m.os.memfd_create("kept", khosim.MFD_KHO)\n'
-    more = seed.among("", opened, f"{opened}m.os.pread(fd, 1, 0)\n", f'{opened}m.os.pwrite(fd, b"X", 0)\n')
+    more = seed.among("", opened, f"{opened}m.os.pread(fd, 1, 0)\n", f'{opened}m.os.pwrite(fd, b"X", 0)\n',
+                      f"{opened}m.mmap(fd, {PAGE})[0] = 88\n")  # fmt: skip
     return Case(
         asks="Look at the frame of page 0 at the end, and at its block. `byte` is the frame's first byte. **What was"
         " written by the first kernel, and by none after it?**",

@@ -14,6 +14,8 @@ from khosim.teach.task import by_hand
 
 __all__: list[str] = []
 
+FIRST = 0x15
+"""The first free frame of a machine that has just booted, behind the handover's own."""
 SCRATCH = 8
 """Frames that a small machine sets aside for the next kernel."""
 
@@ -125,7 +127,9 @@ size = m.os.fstat(m.os.memfd_create("kept", khosim.MFD_KHO)).st_size
         read=lambda run: run.names["size"],
         rule="A page goes to scratch when all else is full. A handover with a page there is refused (B35).",
         look="Play it: which frame does the page of `kept` get?",
-        misread={"a page crosses wherever it lies": lambda _: 7} if left <= SCRATCH else {},
+        misread={"a page crosses wherever it lies": lambda _: 7}
+        if left <= SCRATCH
+        else {"where memory is short, a page goes to scratch": lambda _: 0},
     )
 
 
@@ -136,7 +140,8 @@ HAPPENS = {"alloc": "alloc", "bit": "bit_set", "block": "block_set", "back": "re
 def fresh_or_back(seed: Seed) -> Case:
     """Which steps the last call has."""
     text = text_of(seed)
-    last = seed.among("m.os.pread(fd, 1, 0)", f'm.os.pwrite(fd, b"new", {PAGE})', 'm.os.pwrite(fd, b"new", 0)')
+    last = seed.among("m.os.pread(fd, 1, 0)", f'm.os.pwrite(fd, b"new", {PAGE})', 'm.os.pwrite(fd, b"new", 0)',
+                      f"m.os.posix_fallocate(fd, {PAGE}, {PAGE})")  # fmt: skip
     return Case(
         asks="**Which of these happen in the last line: a frame is allocated, a bit set, a block set, a page taken"
         " back, a page added to the page cache?**",
@@ -187,4 +192,11 @@ fourth = take_block(m, 1, cma=False)
         read=lambda run: {word: int(run.names[word]) for word in ("first", "second", "third", "fourth")},
         rule="The smallest block that is large enough is halved, and its lower half given out. Free buddies join.",
         look="Write the free lists after each line.",
+        misread={"blocks lie side by side, from the first free frame on": lambda _: side_by_side(a, b, again)},
     )
+
+
+def side_by_side(a: int, b: int, again: str) -> dict[str, int]:
+    """Where the four would begin if an allocator had no buddies."""
+    found = {"first": FIRST, "second": FIRST + (1 << a), "third": FIRST + (1 << a) + (1 << b)}
+    return found | {"fourth": found[again]}

@@ -112,6 +112,7 @@ m.os.pwrite(fd, b"two", {pos})
         rule="Bit and block are stored for a page that had none, the size by a write that goes past `i_size`.",
         look="Is the page in the page cache already? And where does the file end before the write?",
         mistakes=("every-write-tells",) if inside else (),
+        misread={} if inside else {"only `ftruncate` sets a size": lambda run: read(run) - {"size"}},
         empty=True,
     )
 

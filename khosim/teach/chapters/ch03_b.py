@@ -79,6 +79,7 @@ def a_block_too_early(seed: Seed) -> Case:
     """A kexec in the middle of a write."""
     page, stop = seed.among(0, 1, 3), seed.among(*STOPS)
     data, wrong = seed.among(b"hi", b"ok"), "new-page-is-zeroed"
+    filled = page <= 2 and stop == "copy_in"
     if page > 2:
         wrong = "size-before-bytes"
     elif stop == "bit_set":
@@ -100,7 +101,8 @@ m.os.pwrite(fd, {data!r}, {64 * page})
         options=READS,
         rule="The next kernel believes a block. It cannot know whether the page was filled, only how long the file is.",
         look="Stop at that step. Which size is in the KHO inode, which frame does the block name, what is in it?",
-        mistakes=() if (page, stop) in ((0, "copy_in"), (1, "copy_in")) else (wrong,),
+        mistakes=() if filled else (wrong,),
+        misread={"a page is handed over when its write has returned": lambda _: READS[0]} if filled else {},
         shape=FOUR,
     )
 

@@ -70,7 +70,7 @@ def attempts(trace: History, lines: int) -> list[int]:
 @ask(chapter=4, objective=1)
 def who_reaches_the_list(seed: Seed) -> Case:
     """P20, P37: a read of cached, held and empty pages."""
-    kinds = seed.among("ch h ", "hc  h", " hhc ", "cc h ", "  hch", "chh  ", " h cc", "h ccc")
+    kinds = seed.among("ch h ", "hc  h", "chhh ", "cc h ", "c   h", "cch h", " h cc", "h ccc")
     text = "".join("A" if kind != " " else "\\0" for kind in kinds)
     written = "\n".join(f'm.os.pwrite(fd, b"A", {PAGE * n})' for n in range(5) if text.replace("\\0", " ")[n] == "A")
     cached = "\n".join(f"m.os.pread(fd, 1, {PAGE * n})" for n in range(5) if kinds[n] == "c")

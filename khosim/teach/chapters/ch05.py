@@ -6,7 +6,6 @@ from itertools import permutations
 
 from khosim.kernel.shmem_kho import SGP_CACHE, SGP_READ, SGP_WRITE, shmem_kho_free_block
 from khosim.state.blocks import load_block
-from khosim.state.lists import list_walk, lru_head
 from khosim.state.mem_map import PG_dirty
 from khosim.state.pte import NONE, load_pte
 from khosim.teach.case import OPEN, Case, Played
@@ -217,34 +216,3 @@ m.os.pread(fd, 1, {64 * late})
             "bits are set at the kexec, by the kernel that ends": lambda _: dict.fromkeys(pages(4), 2),
         },
     )
-
-
-@ask(chapter=5, objective=4, check=True)
-def by_age(seed: Seed) -> Case:
-    """P36: the order of touch is the order of the LRU."""
-    orders = [order for order in permutations(range(4)) if order not in ((0, 1, 2, 3), (3, 2, 1, 0))]
-    order = seed.among((2, 0, 3, 1), *orders)
-    return Case(
-        asks="Four pages were written in the order of the file, and are held. They are read in another order. "
-        "**In which order are they on the LRU, the oldest first?** Write the pages' numbers.",
-        program=f"""
-{OPEN}
-m.os.pwrite(fd, bytes(4 * 64), 0)
-m = m.kexec()
-{OPEN}
-for page in {list(order)}: m.os.pread(fd, 1, 64 * page)
-""",
-        read=lambda run: [list(run.names["m"].slots[:4]).index(pfn) for pfn in lru_oldest_first(run)],
-        rule="No list crosses a kexec. A page joins the LRU of its new kernel when it is first used.",
-        look="Play it, and look for the steps of `folio_add_lru()`.",
-        misread={
-            "the pages keep their age through the kexec": lambda _: [0, 1, 2, 3],
-            "the page touched last counts as the oldest": lambda _: [*reversed(order)],
-        },
-    )
-
-
-def lru_oldest_first(run: Played) -> list[int]:
-    """The frames on the last kernel's LRU."""
-    m = run.names["m"]
-    return [*reversed([*list_walk(m, lru_head(m))])]

@@ -2,11 +2,67 @@
 
 from __future__ import annotations
 
-from khosim.teach.case import OPEN, Case
+from itertools import permutations
+
+from khosim.state.lists import list_walk, lru_head
+from khosim.teach.case import OPEN, Case, Played
 from khosim.teach.question import ask
 from khosim.teach.seed import Seed
 
 __all__: list[str] = []
+
+
+def by_first(times: tuple[int, ...], used: tuple[int, ...]) -> list[int]:
+    """The pages by when each is used first."""
+    return [used[n] for n in dict.fromkeys(times)]
+
+
+def tells_apart(times: tuple[int, ...], used: tuple[int, ...]) -> bool:
+    """Whether the orders of first use, of first use backwards, of last use and of the file are four."""
+    first, last = by_first(times, used), by_first(times[::-1], used)[::-1]
+    return len({*map(tuple, (first, first[::-1], last, range(4)))}) == 4
+
+
+TWICE = ((0, 1, 0, 2, 3, 1), (0, 1, 2, 0, 3, 2), (0, 1, 2, 1, 0, 3), (0, 0, 1, 2, 3, 1), (0, 1, 2, 3, 1, 0))
+ORDERS = ((2, 0, 3, 1), *permutations(range(4)))
+USES = [(times, used) for times in TWICE for used in ORDERS if tells_apart(times, used)]
+"""How four pages are used, two of them twice: which of them at each time, and which page each is."""
+
+
+@ask(chapter=5, objective=4, check=True)
+def by_age(seed: Seed) -> Case:
+    """P36: the order of first touch is the order of the LRU."""
+    times, used = seed.among(*USES)
+    read, load, store = "m.os.pread(fd, 1, {} * 64)", "view[{} * 64]", "view[{} * 64] = 33"
+    first, again = seed.among((read, load), (load, read), (read, store))  # Linux moves a page that two calls use
+    lines = [again if n in times[:at] else first for at, n in enumerate(times)]
+    program = "\n".join(line.format(used[n]) for line, n in zip(lines, times, strict=True))
+    return Case(
+        asks="Four pages were written in the order of the file, and are held. Then they are used, some of them twice. "
+        "**In which order are they on the LRU, the oldest first?** Write the pages' numbers.",
+        program=f"""
+{OPEN}
+m.os.pwrite(fd, bytes(4 * 64), 0)
+m = m.kexec()
+{OPEN}
+view = m.mmap(fd, 4 * 64)
+{program}
+""",
+        read=lambda run: [list(run.names["m"].slots[:4]).index(pfn) for pfn in lru_oldest_first(run)],
+        rule="No list crosses a kexec. A page joins the LRU of its new kernel on first use; a mapping moves none.",
+        look="Play it, and look for the steps of `folio_add_lru()`.",
+        misread={
+            "the pages keep their age through the kexec": lambda _: [0, 1, 2, 3],
+            "the page touched last counts as the oldest": lambda _: by_first(times, used)[::-1],
+            "a page that is used again becomes the youngest": lambda _: by_first(times[::-1], used)[::-1],
+        },
+    )
+
+
+def lru_oldest_first(run: Played) -> list[int]:
+    """The frames on the last kernel's LRU."""
+    m = run.names["m"]
+    return [*reversed([*list_walk(m, lru_head(m))])]
 
 
 @ask(chapter=5, objective=2, check=True)
@@ -72,7 +128,7 @@ def frames_taken(seed: Seed) -> Case:
     held = seed.number_from(2, 3)
     touches = [f"m.os.pread(fd, {held * 64}, 0)", "m.os.pread(fd, 1, 4 * 64)"]
     touches += seed.among(["m.os.pwrite(fd, b'!', 5 * 64)"], ["view[5 * 64] = 33"], ["view[5 * 64]"])
-    touches += seed.among(["view[6 * 64]"], [], ["m.os.pwrite(fd, b'!', 6 * 64)"])
+    touches += seed.among(["view[6 * 64]"], [], ["m.os.pwrite(fd, b'!', 6 * 64)"], ["m.os.pread(fd, 8, 4 * 64)"])
     program = "\n".join(seed.among(touches, touches[::-1]))
     return Case(
         asks=f"{'Two' if held == 2 else 'Three'} pages are held, and after them the file is a hole."
@@ -87,12 +143,17 @@ view = m.mmap(fd, 8 * 64)
 before = m.nr_free
 {program}
 """,
-        read=lambda run: run.names["before"] - run.names["m"].nr_free,
+        read=taken,
         rule="A held page has its frame. A hole that is read by a call stays a hole, by a fault it is filled.",
         look="Play it, and count the steps of `alloc_pages()` after `mmap`.",
         mistakes=("fill-every-hole",),
-        misread={"a page that comes back takes a frame": lambda _: held + len(touches) - 2},
+        misread={"a page that comes back takes a frame": lambda run: held + taken(run)},
     )
+
+
+def taken(run: Played) -> int:
+    """How many frames have left the allocator."""
+    return int(run.names["before"] - run.names["m"].nr_free)
 
 
 @ask(chapter=5, objective=4, check=True)

@@ -143,6 +143,9 @@ DAMAGE = {
 }
 HARMLESS = {
     "m.arrays['phys'][m.words[(handover.find(m, name) >> 3) + 1] // m.page_size][0] ^= 1": "a byte of its page",
+    "m.words[handover.find(m, name) >> 3] = 2": "its size is 2 bytes",
+    "m.words[(handover.find(m, name) >> 3) + 1] = 0": "block 0 now names no frame",
+    "m.words[handover.find(m, name) >> 3] = 200": "its size is 200 bytes",
 }
 
 
@@ -153,6 +156,7 @@ def one_damaged_file(seed: Seed) -> Case:
     files = seed.among(("guest", "mail"), ("guest", "mail", "log"))
     name = seed.among(*files)
     makes = "\n".join(f'm.os.pwrite(m.os.memfd_create("{file}", khosim.MFD_KHO), b"keep", 0)' for file in files)
+    unhurt = {"what was hit is left behind": lambda _: len(files) - 1, "every hit is seen": lambda _: 0}
     return Case(
         asks=f"{len(files)} files are written. Then a stray write hits what belongs to `{name}`: {what}."
         " **How many files does the second kernel know?**",
@@ -168,4 +172,5 @@ known = [file.name for file in handover.files(m)]
         rule="The handover is believed as a whole, or not at all.",
         look="Read the second kernel's complaint, and the step after it.",
         mistakes=("damage-costs-one-file", "believes-unseen") if line in DAMAGE else (),
+        misread=unhurt if line in HARMLESS else {},
     )
