@@ -156,7 +156,7 @@ def one_damaged_file(seed: Seed) -> Case:
     files = seed.among(("guest", "mail"), ("guest", "mail", "log"))
     name = seed.among(*files)
     makes = "\n".join(f'm.os.pwrite(m.os.memfd_create("{file}", khosim.MFD_KHO), b"keep", 0)' for file in files)
-    unhurt = {"what was hit is left behind": lambda _: len(files) - 1, "every hit is seen": lambda _: 0}
+    unhurt = {"what was hit is left behind": lambda _: len(files) - 1, "every stray write is seen": lambda _: 0}
     return Case(
         asks=f"{len(files)} files are written. Then a stray write hits what belongs to `{name}`: {what}."
         " **How many files does the second kernel know?**",
