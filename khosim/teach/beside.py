@@ -13,7 +13,7 @@ from khosim.state.machine import MachineState
 from khosim.state.mem_map import PG_BUDDY, PG_locked, PG_uptodate, test_flag
 from khosim.teach.case import Played, play
 
-__all__ = ["READS", "before", "differences", "ending", "last_line", "lost", "seen", "told_otherwise"]
+__all__ = ["READS", "before", "differences", "ending", "ends_otherwise", "frame_of", "last_line", "lost"]
 
 AS_POSTED = "With the kernel as posted"
 READS = "What page "
@@ -43,7 +43,8 @@ def frame_of(m: MachineState, ino: int, index: int) -> int:
 
 def lost(m: MachineState) -> Iterator[str]:
     """Frames that are not free, and belong to no file, to no handover and to no kernel."""
-    owned = {*range(m.kernel_start, m.kernel_start + m.config.kernel_size), *handover.preserved(m)}
+    kernel = range(m.kernel_start, m.kernel_start + m.config.kernel_size)
+    owned = {0, *kernel, *handover.preserved(m)}  # frame 0 is given to nobody
     owned |= {frame_of(m, ino, index) for ino in range(m.config.inodes) for index in range(m.file_pages)}
     for pfn in {*range(m.frames)} - owned:
         if not test_flag(m, pfn, PG_BUDDY):
@@ -57,12 +58,13 @@ def seen(m: MachineState) -> dict[str, Any]:
         found[f"Bytes of inode {ino}"] = m.inode.i_size[ino]
         for index in range(m.file_pages):
             pfn, page = m.slots[ino * m.file_pages + index], f"page {index} of inode {ino}"
+            held = m.inode.kho[ino] and listed_block(m, m.inode.kho[ino], index)
+            found[f"P{page[1:]}"] = "in the page cache" if pfn >= 0 else "held" if held else "a hole"
+            found[f"The block of {page}"] = "names a frame" if held else "is empty"
             if pfn >= 0:
                 found[f"References to {page}"] = m.page.refcount[pfn]
                 found[f"The lock of {page}"] = "held" if m.page.flags[pfn] & PG_locked else "free"
-            held = m.inode.kho[ino] and listed_block(m, m.inode.kho[ino], index)
-            found[f"The block of {page}"] = "names a frame" if held else "is empty"
-            found[f"{READS}{index} of inode {ino} reads"] = _bytes_of(m, ino, index)
+            found[f"{READS}{index} of inode {ino} reads"] = _bytes_of(m, ino, index) or "zeroes"
     return found | {"PFN bits that are set": len(handover.preserved(m)), "Frames that are free": m.nr_free}
 
 
@@ -74,23 +76,24 @@ def _bytes_of(m: MachineState, ino: int, index: int) -> bytes:
 
 
 def ending(run: Played) -> str:
-    """How a program ended: with what error, or with none."""
-    return f"{run.error}" if isinstance(run.error, OSError | BusError) else "no error"
+    """How a program ended, as the end of a sentence: with what error, or with what in `got`."""
+    if isinstance(run.error, OSError | BusError):
+        return f"fails: {run.error}"
+    got = run.names.get("got")
+    return "succeeds" if got is None else f"gets {got!r}"
 
 
 @lru_cache(POSTED)
-def _posted(program: str) -> tuple[dict[str, Any], str, Any]:
+def _posted(program: str) -> tuple[dict[str, Any], str]:
     run = play(program)
-    return seen(run.names["m"]), ending(run), run.names.get("got")
+    return seen(run.names["m"]), ending(run)
 
 
-def told_otherwise(run: Played) -> Iterator[str]:
-    """Where its calls did not return, in `got`, or fail with what they do on the kernel as posted."""
-    _, end, got = _posted(run.program)
+def ends_otherwise(run: Played, program: str = "", who: str = "The program") -> Iterator[str]:
+    """Where a program does not end as it does, or as `program` does, on the kernel as posted."""
+    end = _posted(program or run.program)[1]
     if ending(run) != end:
-        yield f"The program ends with this: {ending(run)}. {AS_POSTED}: {end}."
-    if run.names.get("got") != got:
-        yield f"It reads {run.names.get('got')!r}. {AS_POSTED}: {got!r}."
+        yield f"{who} {ending(run)}. {AS_POSTED} it {end}."
 
 
 def differences(run: Played, program: str = "", *, only: str = "") -> Iterator[str]:
@@ -99,4 +102,4 @@ def differences(run: Played, program: str = "", *, only: str = "") -> Iterator[s
     for what in dict.fromkeys([*theirs, *mine]):
         one, other = mine.get(what, "none"), theirs.get(what, "none")
         if one != other and what.startswith(only):
-            yield f"{what}: {one}. {AS_POSTED}: {other}."
+            yield f"{what}: {one}. It should be: {other}."

@@ -3,13 +3,17 @@
 import pytest
 
 import khosim.teach.chapters  # noqa: F401 - fills the table of exercises
+from khosim.kernel.page_alloc import alloc_pages as give
 from khosim.kernel.page_alloc import folio_put
-from khosim.kernel.shmem_kho import ENOMEM, SGP_CACHE
+from khosim.kernel.shmem import EEXIST
+from khosim.kernel.shmem_kho import EFBIG, ENOENT, ENOMEM, SGP_CACHE, SGP_FALLOC, SGP_NOALLOC, SGP_READ, SGP_WRITE
 from khosim.state.bitmap import set_bit
 from khosim.state.blocks import load_block, store_block
 from khosim.state.buddy import in_scratch
+from khosim.state.mem_map import PG_uptodate
 from khosim.state.phys import fill
 from khosim.steps import PATHS, Step
+from khosim.teach.solutions import SOLUTIONS
 from khosim.teach.task import TASKS
 
 
@@ -69,7 +73,7 @@ def set_aside_and_given_back(m, order, movable):
 
 @pytest.mark.parametrize(("path", "said"), [
     (one_more_is_taken, "it is lost"),
-    (a_reserve_is_kept, "Bytes of inode 1: 2048. With the kernel as posted: 2560."),
+    (a_reserve_is_kept, "Bytes of inode 1: 2048. It should be: 2560."),
     (dropped(lambda m, pfn: m.page.refcount.__setitem__(pfn, 0)), "it is lost"),
     (dropped(lambda m, pfn: m.page.mapping.__setitem__(pfn, 1)), "it is lost"),
     (only_one_page_at_a_time, "A call fails: "),
@@ -240,3 +244,133 @@ def test_a_frame_may_be_zeroed_where_its_block_is_made():
         return folio
 
     assert judged("no-block-before-its-bytes", {"shmem_alloc_kho_folio": alloc_then_name}).right
+
+
+# ---- a-hole-past-the-list
+
+
+def answers(wrong, hole=lambda index, sgp: index >= 16 and sgp <= SGP_NOALLOC, finish=nothing_more):
+    """A right path, but for what `wrong` says of a page and a mode, if anything."""
+
+    def path(m, ino, index, sgp):
+        finish(m, ino)
+        if error := wrong(index, sgp):
+            return error
+        if hole(index, sgp):
+            return -ENOENT
+        return (yield from PATHS["shmem_alloc_kho_folio"](m, ino, index, sgp))
+
+    return path
+
+
+def empty_block_3(m, ino):
+    store_block(m, m.inode.kho[ino], 3, 0)
+
+
+def name_frame_0x20(m, ino):
+    store_block(m, m.inode.kho[ino], 7, 0x20 * 64)
+
+
+@pytest.mark.parametrize(("path", "said"), [
+    (answers(lambda index, _: -EFBIG * (index < 15)), "A read asks for page 3 and fails"),
+    (answers(lambda index, sgp: -ENOENT * (index >= 16 and sgp == SGP_FALLOC)), "A promise asks for page 16 and fails"),
+    (answers(lambda index, sgp: -28 * (index == 15 and sgp == SGP_WRITE)), "The program ends early and fails: "),
+    (answers(lambda index, sgp: -28 * (index == 15 and sgp == SGP_CACHE)), "A load asks for page 15 and fails"),
+    (answers(lambda *_: 0, finish=name_frame_0x20), "Page 7 of inode 0: held. It should be: a hole."),
+    (answers(lambda *_: 0, finish=empty_block_3), "The block of page 3 of inode 0: is empty."),
+    (answers(lambda *_: 0, lambda index, sgp: index == 16 and sgp <= SGP_NOALLOC), "A read asks for page 17 and fails"),
+    (answers(lambda *_: 0, lambda index, _: index >= 16), "A load asks for page 16, and your function answers -2"),
+])  # fmt: skip
+def test_only_two_cells_of_the_table_change(path, said):
+    verdict = judged("a-hole-past-the-list", path)
+    assert not verdict.right
+    assert said in verdict.words
+
+
+def test_a_hole_past_the_list_may_be_told_after_the_posted_path_has_answered():
+    def path(m, ino, index, sgp):
+        folio = yield from PATHS["shmem_alloc_kho_folio"](m, ino, index, sgp)
+        return -ENOENT if folio == -EFBIG and sgp in (SGP_READ, SGP_NOALLOC) else folio
+
+    assert judged("a-hole-past-the-list", path).right
+
+
+# ---- a-page-with-a-block
+
+
+SOLVED = SOLUTIONS["a-page-with-a-block"]
+
+
+def copying(data=lambda data: data, error=lambda error: error, finish=nothing_more):
+    """The book's own, with a slip in what it copies, what it answers, or what it leaves."""
+
+    def path(m, vma, page, given):
+        found = yield from SOLVED(m, vma, page, data(given))
+        finish(m, m.vma.ino[vma])
+        return error(found)
+
+    return path
+
+
+def clear_page_1(m, ino):
+    if (pfn := m.slots[ino * m.file_pages + 1]) >= 0:
+        fill(m, pfn, 0)
+
+
+def forget_what_is_read(m, ino):
+    for pfn in (pfn for pfn in m.slots[ino * m.file_pages :][:2] if pfn >= 0):
+        m.page.flags[pfn] &= ~PG_uptodate
+
+
+def never_page_1(m, vma, page, data):
+    if page == 1 and m.inode.i_size[0] > 64:
+        yield Step("no", "No.")
+        return -EEXIST
+    return (yield from SOLVED(m, vma, page, data))
+
+
+def writes_over(m, vma, page, data):
+    """A page that is there gets the bytes too."""
+    error = yield from SOLVED(m, vma, page, data)
+    if (pfn := m.slots[m.vma.ino[vma] * m.file_pages + page]) >= 0:
+        m.ram[64 * pfn : 64 * pfn + 64] = data
+    return error
+
+
+def takes_a_frame_first(m, vma, page, data):
+    yield from give(m, 0, 0)
+    return (yield from SOLVED(m, vma, page, data))
+
+
+@pytest.mark.parametrize(("path", "said"), [
+    (copying(data=lambda data: data[:1] + bytes(63)), "Byte 1 of page 0 reads 0x00. It should be 0x01."),
+    (copying(data=lambda data: data[:1] * 64), "Byte 1 of page 0 reads 0x00. It should be 0x01."),
+    (copying(error=lambda error: error and -5), "Page 1 is there, and a copy to it fails: [Errno 5]"),
+    (copying(error=lambda _: 0), "Page 1 is there, and a copy to it succeeds."),
+    (copying(finish=clear_page_1), "Byte 0 of page 1 reads 0x00. It should be 0x2e."),
+    (copying(finish=forget_what_is_read), "Livelock"),
+    (never_page_1, "Page 1 is a hole, and a copy to it fails"),
+    (writes_over, "Byte 0 of page 1 reads 0x4e. It should be 0x2e."),
+    (takes_a_frame_first, "it is lost"),
+    (PATHS["shmem_mfill_atomic_pte"], "Cache agrees: "),
+])  # fmt: skip
+def test_a_copy_changes_its_own_page_and_only_a_hole(path, said):
+    verdict = judged("a-page-with-a-block", path)
+    assert not verdict.right
+    assert said in verdict.words
+
+
+def test_the_block_and_the_bit_may_be_set_in_one_step():
+    def path(m, vma, page, data):
+        ino, index = m.vma.ino[vma], m.vma.pgoff[vma] + page
+        kho = m.inode.kho[ino]
+        if load_block(m, kho, index):
+            yield Step("there", "It is there.")
+            return -EEXIST
+        error = yield from PATHS["shmem_mfill_atomic_pte"](m, vma, page, data)
+        if not error:
+            store_block(m, kho, index, 64 * m.slots[ino * m.file_pages + index])
+            set_bit(m, load_block(m, kho, index) // 64)
+        return error
+
+    assert judged("a-page-with-a-block", path).right

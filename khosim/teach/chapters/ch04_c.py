@@ -8,6 +8,7 @@ from errno import EFAULT
 from khosim.config import MachineConfig
 from khosim.kernel.shmem_kho import EFBIG, SGP_CACHE
 from khosim.run.history import History
+from khosim.teach.beside import differences, ending, ends_otherwise
 from khosim.teach.case import OPEN, PAGE, Case, Played
 from khosim.teach.chapters.ch04 import MODES_RULE, each_once, ways
 from khosim.teach.recorded import failed
@@ -85,6 +86,24 @@ def five_modes_one_way(trace: History) -> Iterator[tuple[int, str]]:
             yield call.last, f"`{call.text}` fails."
 
 
+PAST = MachineConfig().nblocks
+"""The first page that the block list has no room for."""
+SIZE = (PAST + 2) * PAGE
+BEGUN = f"who = got = None; {OPEN}"
+ASKS = {
+    "a read": "got = m.os.pread(fd, 1, {at})",
+    "a monitor": "view = m.mmap(fd, {size}); view.uffd_register('minor'); got = view.uffd_continue({page})",
+    "a load": "got = m.mmap(fd, {size})[{at}]",
+    "a write": "got = m.os.pwrite(fd, b'w', {at})",
+    "a promise": "got = m.os.posix_fallocate(fd, {at}, 64)",
+}
+
+
+def line(who: str, page: int) -> str:
+    """The line of a program in which somebody asks for a page."""
+    return f"who = {who!r}, {page}; " + ASKS[who].format(at=PAGE * page, page=page, size=SIZE)
+
+
 @write_path(
     chapter=4,
     objective=2,
@@ -93,15 +112,12 @@ def five_modes_one_way(trace: History) -> Iterator[tuple[int, str]]:
         'The kernel\'s own is `khosim.steps.PATHS["shmem_alloc_kho_folio"]`, and `m.config.nblocks` is the bound.',
     ),
     paths=("shmem_alloc_kho_folio",),
-    start=f"{OPEN}\nm.os.pwrite(fd, b'A', 960)\nm.os.ftruncate(fd, 1088); who = None",
+    start=f"{BEGUN}\nm.os.pwrite(fd, b'A', {PAGE * (PAST - 1)})\nm.os.ftruncate(fd, {SIZE})",
     lines=(
-        f"m = m.kexec()\n{OPEN}\nm.os.ftruncate(fd, 1088); who = None",
-        "who = 'a read', 15; got = m.os.pread(fd, 1, 960)",
-        "who = 'a read', 16; got = m.os.pread(fd, 1, 1024)",
-        "who = 'a monitor', 15; view = m.mmap(fd, 1088); view.uffd_register('minor'); view.uffd_continue(15)",
-        "who = 'a monitor', 16; view = m.mmap(fd, 1088); view.uffd_register('minor'); view.uffd_continue(16)",
-        "who = 'a load', 16; m.mmap(fd, 1088)[1024]",
-        "who = 'a write', 16; m.os.pwrite(fd, b'w', 1024)",
+        f"m = m.kexec()\n{BEGUN}\nm.os.ftruncate(fd, {SIZE})",
+        *(line(who, page) for who in ASKS for page in (PAST - 1, PAST)),
+        *(line(who, 3) for who in ("a read", "a monitor", "a load", "a write")),
+        *(line(who, PAST + 1) for who in ("a read", "a monitor")),
     ),
     most=2,
 )
@@ -109,30 +125,27 @@ def a_hole_past_the_list(run: Played) -> Iterator[str]:
     """In the table a whole row is EFBIG, for readers too. Change two of its cells (B21).
 
     Page 15 has the last block of the list, and page 16 none. A read of page 16 shall give zeroes, as in an ordinary
-    file. A monitor shall be told that there is no page: your function answers ENOENT, and its program gets EFAULT. For
-    the other modes your function answers EFBIG, as before. Up to page 15 nothing changes. Write
-    `shmem_alloc_kho_folio(m, ino, index, sgp)`, a generator that may call the kernel's own.
+    file. A monitor shall be told that there is no page: your function answers ENOENT, and its program gets EFAULT. So
+    for each page past the list. For the other modes your function answers EFBIG, as before. Up to page 15 nothing
+    changes. Write `shmem_alloc_kho_folio(m, ino, index, sgp)`, a generator that may call the kernel's own.
     """
-    if run.names["who"] is None:
-        return
-    who, page = run.names["who"]
-    asked = f"{who[0].upper()}{who[1:]} asks for page {page}"
-    errno = run.error.errno if isinstance(run.error, OSError) else 0
-    failed = f" and fails: {run.error}." if run.error else " and succeeds."
-    if who == "a read" and run.error:
-        yield f"{asked}{failed}"
-    elif who == "a read" and run.names["got"] != (b"A" if page < PAST else b"\0"):
-        yield f"{asked} and gets {run.names['got']!r}."
-    elif who == "a monitor" and errno != (0 if page < PAST else EFAULT):
-        yield f"{asked}{failed}"
-    elif who == "a write" and errno != EFBIG:
-        yield f"{asked}{failed} It should fail with EFBIG."
-    elif who == "a load" and (error := answered(run, page, SGP_CACHE)) != -EFBIG:
+    who, page = run.names["who"] or ("", 0)
+    asked = f"{who.capitalize()} asks for page {page}" if who else "The program ends early"
+    hole = page >= PAST and who in ("a read", "a monitor")
+    if hole and who == "a read" and (run.error or run.names["got"] != b"\0"):
+        yield f"{asked} and {ending(run)}."
+    if hole and who == "a monitor" and getattr(run.error, "errno", 0) != EFAULT:
+        yield f"{asked} and {ending(run)}."
+    # A read of such a hole leaves nothing, and the posted kernel's program would end there.
+    posted = "\n".join(told for told in run.program.split("\n") if told not in READS_PAST)
+    if not hole:
+        yield from ends_otherwise(run, posted, f"{asked} and")
+    if who == "a load" and page >= PAST and (error := answered(run, page, SGP_CACHE)) != -EFBIG:
         yield f"{asked}, and your function answers {error}, not {-EFBIG}, which is EFBIG."
+    yield from differences(run, posted)
 
 
-PAST = MachineConfig().nblocks
-"""The first page that the block list has no room for."""
+READS_PAST = [line("a read", page) for page in (PAST, PAST + 1)]
 
 
 def answered(run: Played, page: int, sgp: int) -> int:

@@ -6,10 +6,8 @@ from collections.abc import Iterator
 from itertools import permutations
 
 from khosim.run.history import History
-from khosim.state.blocks import load_block
-from khosim.state.mem_map import PG_locked
-from khosim.state.phys import load
-from khosim.teach.case import OPEN, PAGE, Case, Played
+from khosim.teach.beside import differences, ends_otherwise
+from khosim.teach.case import OPEN, Case, Played
 from khosim.teach.chapters.ch05 import pages
 from khosim.teach.seed import Seed
 from khosim.teach.task import by_hand, change, discuss, write_path
@@ -94,10 +92,16 @@ def one_load_maps_two(trace: History) -> Iterator[tuple[int, str]]:
         yield loads[-1].last, "No load maps one page from the page cache and brings back the other."
 
 
-READS = {0: 64, 70: 10, 200: 100, 330: 200}
-"""How many bytes are read, by the place at which they are read."""
-HOLE, MARK = 2, 150
-WRITTEN = b"A" * 128 + bytes(64) + b"D" * 192
+BOTH = f'{OPEN}; two = m.os.memfd_create("two", khosim.MFD_KHO); got = {{}}'
+READS = {f"got[{place}] = m.os.pread(fd, {count}, {place})": f"m.os.pread(fd, 1, {after})"
+         for place, count, after in ((0, 64, 64), (70, 10, 128), (200, 100, 320), (330, 200, 384))}  # fmt: skip
+READS["got['two'] = m.os.pread(two, 64, 0)"] = "m.os.pread(two, 1, 64)"
+"""Each line that reads, and a read of the page after its last one."""
+
+
+def looked_ahead(program: str) -> str:
+    """The program, with a read of the page that each read should bring back besides."""
+    return "\n".join(f"{line}; {READS[line]}" if line in READS else line for line in program.split("\n"))
 
 
 @write_path(
@@ -107,43 +111,25 @@ WRITTEN = b"A" * 128 + bytes(64) + b"D" * 192
            "Call `PATHS['shmem_file_read_iter']` first. Then look one page up, `folio_unlock()` and `folio_put()` it."),
     paths=("shmem_file_read_iter",),
     lines=(
-        f"m = m.kexec(); {OPEN}; got = {{}}",
-        *(f"got[{place}] = m.os.pread(fd, {count}, {place})" for place, count in READS.items()),
-        f"m.os.pwrite(fd, b'!', {MARK})",
+        f"m = m.kexec(); {BOTH}",
+        *READS,
+        "m.os.pwrite(fd, b'!', 150)",
+        "m.os.ftruncate(fd, 1088); m.os.pread(fd, 1, 1024)",
     ),
     most=3,
-    start=f"{OPEN}; m.os.pwrite(fd, b'A' * 128, 0); m.os.pwrite(fd, b'D' * 192, 192); got = {{}}",
+    start=f"{BOTH}\nm.os.pwrite(fd, b'A' * 128, 0); m.os.pwrite(fd, b'D' * 192, 192); m.os.pwrite(two, b'T' * 128, 0)",
 )  # fmt: skip
 def read_ahead(run: Played) -> Iterator[str]:
     """The patch brings back what is touched and no more. Write a read that looks one page ahead.
 
     Give `shmem_file_read_iter()` a body that reads as before. Then, if the page after the last one it read is held, it
     brings that page back too, and no other. A hole stays a hole, and no lock or reference is left. Every short
-    program is tried that reads, writes a byte into the hole at page 2, or goes through a kexec.
+    program is tried that reads one of two files, writes a byte into the hole at page 2, or goes through a kexec. A read
+    of page 16, past the block list, fails as before.
     """
-    m, got = run.names["m"], run.names["got"]
-    if run.error:
-        yield f"The program gets an error it would not get before: {run.error}."
-    frames = [m.slots[index] for index in range(len(WRITTEN) // PAGE)]
-    for index, pfn in enumerate(frames):
-        if pfn >= 0 and m.page.flags[pfn] & PG_locked:
-            yield f"Page {index} is left locked."
-        if pfn >= 0 and m.page.refcount[pfn] != 1:
-            yield f"Page {index} has {m.page.refcount[pfn]} references, not the page cache's one."
-    if frames[HOLE] >= 0 and load(m, frames[HOLE], MARK - HOLE * PAGE, 1) != b"!":
-        yield f"Page {HOLE} is a hole, and has a frame in the page cache."
-    touched = {HOLE}
-    for place, data in got.items():
-        if data.replace(b"!", b"\0") != WRITTEN[place : place + READS[place]]:
-            yield f"The read of {READS[place]} bytes at {place} does not give what it gave before."
-        first, last = place // PAGE, (place + len(data) - 1) // PAGE
-        touched |= {*range(first, last + 2)}
-        for index in range(first, min(last + 2, len(frames))):
-            if frames[index] < 0 and load_block(m, m.inode.kho[0], index):
-                yield f"The read of {READS[place]} bytes at {place} is done, and page {index} is still held."
-    for index in {*range(len(frames))} - touched if m.boots > 1 else ():
-        if frames[index] >= 0:
-            yield f"Page {index} is back, and is not the one after what was read."
+    ahead = looked_ahead(run.program)
+    yield from ends_otherwise(run, ahead)
+    yield from differences(run, ahead)
 
 
 @discuss(

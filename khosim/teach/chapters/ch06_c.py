@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from khosim.kernel.shmem import EEXIST
+from khosim.kernel.shmem_file import EFAULT
 from khosim.kernel.shmem_kho import shmem_invalidate_folio
 from khosim.run.history import History
 from khosim.state.invariants import INVARIANTS
-from khosim.teach.case import Case, Played
+from khosim.teach.beside import before, ending, frame_of, last_line, lost
+from khosim.teach.case import PAGE, Case, Played
 from khosim.teach.chapters.ch06 import PUNCH, steps, written
 from khosim.teach.seed import Seed
 from khosim.teach.task import by_hand, change, discuss, write_path
@@ -82,6 +85,12 @@ def gone_though_not_shorter(trace: History) -> Iterator[tuple[int, str]]:
         yield trace.steps, "A block was emptied, and not by the callback." if emptied else "No block was emptied."
 
 
+COPIES = {"view.uffd_copy(0, bytes(range(64)))": (0, bytes(range(64))), "view.uffd_copy(1, b'N' * 64)": (1, b"N" * 64)}
+"""The page and the bytes of each line that copies."""
+ALL = 128
+"""Bytes of the file, when it is longest."""
+
+
 @write_path(
     chapter=6,
     objective=5,
@@ -90,12 +99,7 @@ def gone_though_not_shorter(trace: History) -> Iterator[tuple[int, str]]:
         "A block that names a page already is no hole. What does `UFFDIO_COPY` answer to a page that is there?",
     ),
     paths=("shmem_mfill_atomic_pte",),
-    lines=(
-        "page = 0; view.uffd_copy(0, b'M' * 64); copied = True",
-        "page = 1; view.uffd_copy(1, b'N' * 64)",
-        "m.os.ftruncate(fd, 64)",
-        AGAIN,
-    ),
+    lines=(*COPIES, "m.os.ftruncate(fd, 64)", f"m.os.ftruncate(fd, {ALL})", AGAIN),
     most=3,
     start=f"{OPEN}\n{MAP}",
 )
@@ -103,25 +107,50 @@ def a_page_with_a_block(run: Played) -> Iterator[str]:
     """`UFFDIO_COPY` puts a page into the file, and nobody tells the block list.
 
     Write `shmem_mfill_atomic_pte(m, vma, page, data)` so that it is told. Page 0 of the file is a hole, page 1 is
-    written. Every program of up to three lines is tried. A line copies to page 0 or 1, cuts the file to one page, or
-    is a kexec. After each program:
+    written. Every program of up to three lines is tried. A line copies to page 0 or 1, cuts the file to one page, makes
+    it two pages again, or is a kexec. After each program:
 
     - the kernel has not warned of an empty block;
     - each page in the cache is in the frame that its block names;
-    - every block's frame has its bit and no other owner, and no bit is left over;
-    - page 0 takes a copy while it is a hole, and from then on reads as what was copied.
+    - every block's frame has its bit and no other owner, no bit is left over, and no frame is lost;
+    - a page takes a copy while it is a hole of the file, and from then on reads as what was copied;
+    - a page that is there keeps its bytes, and a copy fails; on a held page as on one in the cache;
+    - a copy past the end of the file fails as before, and no copy changes another page.
 
     You may call the posted path: it is in `PATHS`, by its name.
     """
-    m, fd = run.names["m"], run.names["fd"]
+    m = run.names["m"]
     for name in HOLD:
         yield from (f"{name}: {words}." for words in INVARIANTS[name](m))
+    yield from lost(m)
     if any("shmem_kho_free_block" in words for words in m.complaints):
         yield "The kernel met an empty block, and warned."
-    if run.names.get("page") == 0 and "copied" not in run.names:
-        yield "Page 0 was a hole, and the copy was refused."
-    if "copied" in run.names and m.os.pread(fd, 1, 0) != b"M":
-        yield "Page 0 does not read what was copied in."
+    yield from answered(run)
+    if last_line(run) in (*COPIES, AGAIN):
+        page, data = COPIES.get(last_line(run), (0, b""))
+        yield from unchanged(run, {page: data} if data and not run.error else {})
+
+
+def answered(run: Played) -> Iterator[str]:
+    """Whether the last line failed where it should, and only there."""
+    m, (page, data) = before(run).names["m"], COPIES.get(last_line(run), (0, b""))
+    there, past = frame_of(m, 0, page) >= 0, PAGE * page >= m.inode.i_size[0]
+    may = [EEXIST] * there + [EFAULT] * past or [0]
+    if not data and run.error:
+        yield f"The program {ending(run)}."
+    elif data and getattr(run.error, "errno", 0) not in may:
+        was = "is there" if there else "is past the end" if past else "is a hole"
+        yield f"Page {page} {was}, and a copy to it {ending(run)}."
+
+
+def unchanged(run: Played, but: dict[int, bytes]) -> Iterator[str]:
+    """Whether each page reads as before the last line, `but` those that it changed."""
+    then, now = (one.names["m"].os.pread(one.names["fd"], ALL, 0) for one in (before(run), run))
+    for page, data in but.items():
+        then = then[: PAGE * page] + data + then[PAGE * (page + 1) :]
+    for at, (one, other) in enumerate(zip(now, then, strict=False)):
+        if one != other:
+            yield f"Byte {at % PAGE} of page {at // PAGE} reads {one:#04x}. It should be {other:#04x}."
 
 
 @discuss(
