@@ -91,7 +91,7 @@ class Card:
         title = f"{self.title} ({self.item.name})"
         hints = [f"Hint {n}: {text}" for n, text in enumerate(self.item.hints[: self.hint], 1)]
         if self.said:
-            return "\n\n".join([title, *hints, self.said])
+            return "\n\n".join([title, self.said, *hints])
         parts = [title, self.asks]
         if self.program:
             parts.append("\n".join(f"    {line}" for line in self.program.splitlines()))
@@ -110,8 +110,9 @@ class Card:
         )
         name = escape(f"{self.title}, {self.item.name}", quote=True)
         inside = f'{title}{_markdown(self.asks)}{code}<p class="khosim-card-form">{form}</p>{hints}'
-        if self.said:
-            inside = f'{title}{hints}<pre class="khosim-card-said">{escape(self.said)}</pre>'
+        if self.verdict is not None:
+            helped = "" if self.verdict.right else hints
+            inside = f'{title}<pre class="khosim-card-said">{escape(self.said)}</pre>{helped}'
         return f'<section class="khosim-card" aria-label="{name}">{inside}</section>'
 
     def _repr_mimebundle_(self, **_wishes: Any) -> dict[str, Any]:

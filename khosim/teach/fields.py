@@ -20,7 +20,7 @@ FRAME = "border-left: 3px solid var(--jp-brand-color1); padding-left: 1em"
 WHOLE_WORDS = "white-space: pre-wrap; word-break: normal; overflow-wrap: anywhere"  # JupyterLab breaks within them
 UNKEPT = "What is written here is gone with the kernel. What you want to keep goes into a cell."
 CODE = ".jp-ThemedContainer .jp-RenderedHTMLCommon .khosim-card pre"  # as strong as JupyterLab's own, and later
-AIR = f"<style>{CODE} {{ margin-bottom: 1em }} {CODE}.khosim-card-said {{ {WHOLE_WORDS} }}</style>"
+AIR = f"<style>{CODE} {{ margin-bottom: 1em; {WHOLE_WORDS} }}</style>"
 
 
 class Fields(w.VBox):  # type: ignore[misc]  # ipywidgets ships no types

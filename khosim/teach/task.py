@@ -78,6 +78,8 @@ def change(*, chapter: int, objective: int, hints: tuple[str, str]) -> Callable[
         def judge(trace: Any) -> Verdict:
             if not isinstance(trace, History):
                 raise UsageError(f"give the recording that `with m.record(...) as trace:` made, not {trace!r}")
+            if replaced := trace.seek(0).variants:
+                raise UsageError(f"record it on the kernel as posted: boot without {', '.join(map(repr, replaced))}")
             for t, sentence in properties(trace):
                 trace.start = max(0, min(t, trace.steps))
                 return Verdict(False, f"Not yet. {sentence} Your run opens at step {trace.start}.", trace=trace)

@@ -15,8 +15,8 @@ from tests.teach import desk
 pytestmark = pytest.mark.usefixtures("asked")
 
 
-def recorded(kexecs):
-    m = khosim.boot()
+def recorded(kexecs, **shape):
+    m = khosim.boot(**shape)
     with m.record("mine") as trace:
         for _ in range(kexecs):
             m = m.kexec()
@@ -30,6 +30,17 @@ def test_a_run_is_judged_by_its_properties_and_given_back_where_it_fails():
     assert wrong.trace is trace
     assert trace.start == trace.steps
     assert TASKS["two-kexecs"].judge(recorded(2)).right
+
+
+def test_a_run_of_another_kernel_is_no_answer():
+    with pytest.raises(UsageError, match="the kernel as posted: boot without 'i_size_write'"):
+        TASKS["two-kexecs"].judge(recorded(2, variants=REPAIRS["B24"]))
+
+
+def test_a_program_to_start_from_records_a_run():
+    names = {}
+    exec(TASKS["two-kexecs"].start, names)  # noqa: S102 - as a reader does
+    assert not TASKS["two-kexecs"].judge(names["trace"]).right
 
 
 def test_the_posted_kernel_gets_the_shortest_counterexample():
