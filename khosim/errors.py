@@ -17,11 +17,22 @@ What the *reader* did wrong is a Python exception that says what to write instea
 
 from __future__ import annotations
 
+from itertools import takewhile
+from pathlib import Path
+from traceback import extract_tb
+
 __all__ = ["BusError", "Deadlock", "KernelFailure", "KernelPanic", "Livelock", "MachineGone", "UsageError"]
 
 
 class UsageError(ValueError):
     """The reader's slip: a wrong argument. The message says what to write instead; nothing was changed."""
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows of it: the reader's own line and the message, not the frames inside khosim."""
+        here = Path(__file__).parent
+        own = [*takewhile(lambda frame: here not in Path(frame.filename).parents, extract_tb(self.__traceback__))]
+        where = [f"In line {own[-1].lineno}: {own[-1].line}"] if own and own[-1].line else []
+        return [*where, f"{type(self).__name__}: {self}", *getattr(self, "__notes__", [])]
 
 
 class MachineGone(UsageError):

@@ -54,3 +54,16 @@ def test_every_public_error_is_at_the_door():
     """What a reader must catch needs no import from inside."""
     for name in khosim.errors.__all__:
         assert getattr(khosim, name) is getattr(khosim.errors, name)
+
+
+def test_a_slip_in_a_cell_is_told_in_two_lines(capsys):
+    """The reader's own line and what to write instead, however deep in khosim it was found."""
+    interactive = pytest.importorskip("IPython.core.interactiveshell", reason="a cell needs IPython")
+    shell = interactive.InteractiveShell.instance()
+    try:
+        shell.run_cell("import khosim\nm = khosim.boot()\nkhosim.boot(frames=-1)")
+    finally:
+        interactive.InteractiveShell.clear_instance()
+    with pytest.raises(UsageError) as slip:
+        khosim.boot(frames=-1)
+    assert capsys.readouterr().out.splitlines() == ["In line 3: khosim.boot(frames=-1)", f"UsageError: {slip.value}"]
