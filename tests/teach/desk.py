@@ -3,6 +3,7 @@
 from khosim.state.invariants import violations
 from khosim.steps import PATHS, Step
 from khosim.teach.case import Case
+from khosim.teach.task import TASKS
 
 OPEN = "fd = m.os.memfd_create('guest', khosim.MFD_KHO)"
 
@@ -84,3 +85,14 @@ def mirror_the_size(run):
 
 def who_pays():
     """Who pays for the first touch?"""
+
+
+def judged(name, path):
+    """The verdict; a wrong answer is shown."""
+    verdict = TASKS[name].judge(path)
+    assert verdict.right or verdict.trace.steps
+    return verdict
+
+
+def nothing_more(_m, _ino):
+    pass

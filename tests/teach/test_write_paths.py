@@ -1,28 +1,16 @@
-"""The judges of the kernel paths that a reader writes: each refuses what only looks right, and takes what is."""
+"""The judges of the kernel paths that a reader writes, chapters 1 to 4: what only looks right is refused."""
 
 import pytest
 
-import khosim.teach.chapters  # noqa: F401 - fills the table of exercises
-from khosim.kernel.page_alloc import alloc_pages as give
 from khosim.kernel.page_alloc import folio_put
-from khosim.kernel.shmem import EEXIST
 from khosim.kernel.shmem_kho import EFBIG, ENOENT, ENOMEM, SGP_CACHE, SGP_FALLOC, SGP_NOALLOC, SGP_READ, SGP_WRITE
 from khosim.state.bitmap import set_bit
 from khosim.state.blocks import load_block, store_block
 from khosim.state.buddy import in_scratch
-from khosim.state.mem_map import PG_uptodate
 from khosim.state.phys import fill
 from khosim.steps import PATHS, Step
-from khosim.teach.solutions import SOLUTIONS
 from khosim.teach.task import TASKS
-
-
-def judged(name, path):
-    """The verdict; a wrong answer is shown."""
-    verdict = TASKS[name].judge(path)
-    assert verdict.right or verdict.trace.steps
-    return verdict
-
+from tests.teach.desk import judged, nothing_more
 
 # ---- never-in-scratch
 
@@ -89,10 +77,6 @@ def test_a_repair_may_take_frames_until_one_is_not_in_scratch():
 
 
 # ---- huge-within-size
-
-
-def nothing_more(_m, _ino):
-    pass
 
 
 def within(fits, finish=nothing_more):
@@ -293,84 +277,3 @@ def test_a_hole_past_the_list_may_be_told_after_the_posted_path_has_answered():
         return -ENOENT if folio == -EFBIG and sgp in (SGP_READ, SGP_NOALLOC) else folio
 
     assert judged("a-hole-past-the-list", path).right
-
-
-# ---- a-page-with-a-block
-
-
-SOLVED = SOLUTIONS["a-page-with-a-block"]
-
-
-def copying(data=lambda data: data, error=lambda error: error, finish=nothing_more):
-    """The book's own, with a slip in what it copies, what it answers, or what it leaves."""
-
-    def path(m, vma, page, given):
-        found = yield from SOLVED(m, vma, page, data(given))
-        finish(m, m.vma.ino[vma])
-        return error(found)
-
-    return path
-
-
-def clear_page_1(m, ino):
-    if (pfn := m.slots[ino * m.file_pages + 1]) >= 0:
-        fill(m, pfn, 0)
-
-
-def forget_what_is_read(m, ino):
-    for pfn in (pfn for pfn in m.slots[ino * m.file_pages :][:2] if pfn >= 0):
-        m.page.flags[pfn] &= ~PG_uptodate
-
-
-def never_page_1(m, vma, page, data):
-    if page == 1 and m.inode.i_size[0] > 64:
-        yield Step("no", "No.")
-        return -EEXIST
-    return (yield from SOLVED(m, vma, page, data))
-
-
-def writes_over(m, vma, page, data):
-    """A page that is there gets the bytes too."""
-    error = yield from SOLVED(m, vma, page, data)
-    if (pfn := m.slots[m.vma.ino[vma] * m.file_pages + page]) >= 0:
-        m.ram[64 * pfn : 64 * pfn + 64] = data
-    return error
-
-
-def takes_a_frame_first(m, vma, page, data):
-    yield from give(m, 0, 0)
-    return (yield from SOLVED(m, vma, page, data))
-
-
-@pytest.mark.parametrize(("path", "said"), [
-    (copying(data=lambda data: data[:1] + bytes(63)), "Byte 1 of page 0 reads 0x00. It should be 0x01."),
-    (copying(data=lambda data: data[:1] * 64), "Byte 1 of page 0 reads 0x00. It should be 0x01."),
-    (copying(error=lambda error: error and -5), "Page 1 is there, and a copy to it fails: [Errno 5]"),
-    (copying(error=lambda _: 0), "Page 1 is there, and a copy to it succeeds."),
-    (copying(finish=clear_page_1), "Byte 0 of page 1 reads 0x00. It should be 0x2e."),
-    (copying(finish=forget_what_is_read), "Livelock"),
-    (never_page_1, "Page 1 is a hole, and a copy to it fails"),
-    (writes_over, "Byte 0 of page 1 reads 0x4e. It should be 0x2e."),
-    (takes_a_frame_first, "it is lost"),
-    (PATHS["shmem_mfill_atomic_pte"], "Cache agrees: "),
-])  # fmt: skip
-def test_a_copy_changes_its_own_page_and_only_a_hole(path, said):
-    verdict = judged("a-page-with-a-block", path)
-    assert not verdict.right
-    assert said in verdict.words
-
-
-def test_the_block_and_the_bit_may_be_set_in_one_step():
-    def path(m, vma, page, data):
-        ino, index = m.vma.ino[vma], m.vma.pgoff[vma] + page
-        kho = m.inode.kho[ino]
-        if load_block(m, kho, index):
-            yield Step("there", "It is there.")
-            return -EEXIST
-        error = yield from PATHS["shmem_mfill_atomic_pte"](m, vma, page, data)
-        if not error:
-            store_block(m, kho, index, 64 * m.slots[ino * m.file_pages + index])
-            set_bit(m, load_block(m, kho, index) // 64)
-        return error
-
-    assert judged("a-page-with-a-block", path).right

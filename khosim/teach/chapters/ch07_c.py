@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 import khosim
 from khosim.run.history import History
 from khosim.state import handover, page_cache
 from khosim.state.blocks import load_block
-from khosim.teach.case import OPEN, Case, Played
+from khosim.state.machine import MachineState
+from khosim.teach.beside import differences
+from khosim.teach.case import OPEN, Case, Played, play
 from khosim.teach.recorded import is_read, open_file, wrong_bit
 from khosim.teach.seed import Seed
 from khosim.teach.task import by_hand, change, discuss, write_path
+from khosim.user.machine import Machine
 
 FLIP = "m.words[m.bitmap_phys >> 3] ^= 1 << {}\nm = m.kexec()"
 
@@ -94,30 +98,58 @@ def bits_of_two_kernels(trace: History) -> Iterator[tuple[int, str]]:
         FLIP.format("0x1b  # page 0"),
         FLIP.format("0x14  # the bitmap's own frame"),
         FLIP.format("0x30  # nobody's"),
+        "m.words[m.bitmap_phys >> 3] ^= 2**64 - 1  # every bit\nm = m.kexec()",
+        f"m = m.kexec(); {OPEN}; m.os.pwrite(fd, b'more', 64)\nm = m.kexec()",
     ),
     most=3,
-    start=f"{OPEN}\nm.os.pwrite(fd, b'keep', 0)",
+    start=f"{OPEN}; m.os.pwrite(fd, b'keep', 0); m.os.pwrite(fd, b'this', 192)\n{OPEN.replace('guest', 'two')};"
+    " m.os.pwrite(fd, b'too', 64)",
 )
 def bits_from_the_lists(run: Played) -> Iterator[str]:
     """Everything that has a bit is named somewhere: in the FDT, or in a block.
 
     So the bitmap can be made anew. Write a `kho_populate()` that trusts the lists, and makes the bits itself.
-    Programs of one, two or three kexecs are tried, some with a bit of the bitmap flipped before. In the end the page
-    must read as it was written. The bits must be those of what is named: no bit more, no bit less.
+    Programs of one to six kexecs are tried, some with a bit of the bitmap flipped before, some with every bit. Some
+    write a page on the way. In the end each page of both files must read as it was written. The bits must be those of
+    what is named: no bit more, no bit less. And as many frames must be free as if no bit had been flipped.
     """
     m = run.names["m"]
     if m.boots == 1:
         return
-    fd = m.os.memfd_create("guest", khosim.MFD_KHO)
-    if m.os.pread(fd, 4, 0) != b"keep":
-        yield "The file does not read as it was written: " + " ".join(m.complaints)
-        return
-    inode = handover.find(m, "guest")
-    named = {*handover.metadata(m), load_block(m, inode, 0) // m.page_size}
+    unhurt = "\n".join(line for line in run.program.split("\n") if not line.startswith("m.words"))
+    try:
+        if run.error:
+            yield f"The program fails: {run.error}."
+        if not handover.find(m, "guest"):
+            yield "No file `guest` is known: " + " ".join(m.complaints)
+        yield from bits(m)
+        yield from differences(run, unhurt)
+        found, written = read(m), read_unhurt(unhurt)
+        yield from (f"`{n}` does not read as it was written." for n in written if found.get(n) != written[n])
+    except (handover.HandoverError, OSError) as error:
+        yield f"The files cannot be read: {error}."
+
+
+def bits(m: MachineState) -> Iterator[str]:
+    """Where the bits are not those of what the FDT and the blocks name."""
+    starts = [load_block(m, file.inode, index) for file in handover.files(m) for index in range(m.config.nblocks)]
+    named = {*handover.metadata(m), *(start // m.page_size for start in starts if start)}
     if more := {*handover.preserved(m)} - named:
         yield f"Frame {min(more):#x} has a bit, and nothing names it."
     if less := named - {*handover.preserved(m)}:
         yield f"Frame {min(less):#x} has no bit."
+
+
+def read(m: Machine) -> dict[str, bytes]:
+    """What each preserved file reads."""
+    opened = {file.name: m.os.memfd_create(file.name, khosim.MFD_KHO) for file in handover.files(m)}
+    return {name: m.os.pread(fd, 256, 0) for name, fd in opened.items()}
+
+
+@lru_cache
+def read_unhurt(program: str) -> dict[str, bytes]:
+    """What the files of a program read on the kernel as posted."""
+    return read(play(program).names["m"])
 
 
 @discuss(
