@@ -18,8 +18,10 @@ __all__ = ["READS", "before", "differences", "ending", "ends_otherwise", "frame_
 AS_POSTED = "With the kernel as posted"
 READS = "What page "
 """How the entries of `seen` begin that hold contents."""
-POSTED = 2048
-"""Programs whose end is kept: more than one exercise tries."""
+TOTALS = "PFN bits that are set", "Frames that are free"
+"""Its entries that are told last, for a page says more."""
+POSTED = 1024
+"""How many programs' ends are kept: more than any exercise tries."""
 
 
 def last_line(run: Played) -> str:
@@ -37,8 +39,7 @@ def frame_of(m: MachineState, ino: int, index: int) -> int:
     head = m.slots[ino * m.file_pages + index]
     if head >= 0:
         return head + index - m.page.index[head]
-    kho = m.inode.kho[ino]
-    return listed_block(m, kho, index) // m.page_size % m.frames or -1 if kho else -1
+    return _block(m, ino, index) // m.page_size % m.frames or -1
 
 
 def lost(m: MachineState) -> Iterator[str]:
@@ -52,27 +53,36 @@ def lost(m: MachineState) -> Iterator[str]:
 
 
 def seen(m: MachineState) -> dict[str, Any]:
-    """What is to be seen of a machine, whatever frames it used."""
+    """What is to be seen of a machine, whatever frames it used. Holes and zeroes are left out."""
     found: dict[str, Any] = {}
     for ino in (ino for ino, used in enumerate(m.inode.used) if used):
         found[f"Bytes of inode {ino}"] = m.inode.i_size[ino]
-        for index in range(m.file_pages):
+        for index in (index for index in range(m.file_pages) if frame_of(m, ino, index) >= 0):
             pfn, page = m.slots[ino * m.file_pages + index], f"page {index} of inode {ino}"
-            held = m.inode.kho[ino] and listed_block(m, m.inode.kho[ino], index)
-            found[f"P{page[1:]}"] = "in the page cache" if pfn >= 0 else "held" if held else "a hole"
-            found[f"The block of {page}"] = "names a frame" if held else "is empty"
+            found[f"P{page[1:]}"] = "in the page cache" if pfn >= 0 else "held"
+            found[f"The block of {page}"] = "names a frame" if _block(m, ino, index) else "is empty"
             if pfn >= 0:
                 found[f"References to {page}"] = m.page.refcount[pfn]
                 found[f"The lock of {page}"] = "held" if m.page.flags[pfn] & PG_locked else "free"
-            found[f"{READS}{index} of inode {ino} reads"] = _bytes_of(m, ino, index) or "zeroes"
-    return found | {"PFN bits that are set": len(handover.preserved(m)), "Frames that are free": m.nr_free}
+            if data := _bytes_of(m, ino, index):
+                found[f"{READS}{index} of inode {ino} reads"] = data
+    return found | dict(zip(TOTALS, (len(handover.preserved(m)), m.nr_free), strict=True))
+
+
+def _told(found: dict[str, Any], what: str) -> Any:
+    left_out = "zeroes" if what.startswith(READS) else "a hole" if what.startswith("Page ") else "none"
+    return found.get(what, left_out)
+
+
+def _block(m: MachineState, ino: int, index: int) -> int:
+    return listed_block(m, m.inode.kho[ino], index) if m.inode.kho[ino] else 0
 
 
 def _bytes_of(m: MachineState, ino: int, index: int) -> bytes:
     head, pfn = m.slots[ino * m.file_pages + index], frame_of(m, ino, index)
     if head >= 0 and not test_flag(m, head, PG_uptodate):
         return b""  # promised: it reads as a hole
-    return b"" if pfn < 0 else bytes(m.ram[m.page_size * pfn : m.page_size * (pfn + 1)]).rstrip(b"\0")
+    return bytes(m.ram[m.page_size * pfn : m.page_size * (pfn + 1)]).rstrip(b"\0")
 
 
 def ending(run: Played) -> str:
@@ -99,7 +109,7 @@ def ends_otherwise(run: Played, program: str = "", who: str = "The program") -> 
 def differences(run: Played, program: str = "", *, only: str = "") -> Iterator[str]:
     """Where a machine is not what the posted kernel makes of its program, or of `program`; only what begins so."""
     theirs, mine = _posted(program or run.program)[0], seen(run.names["m"])
-    for what in dict.fromkeys([*theirs, *mine]):
-        one, other = mine.get(what, "none"), theirs.get(what, "none")
+    for what in sorted({**theirs, **mine}, key=TOTALS.__contains__):
+        one, other = _told(mine, what), _told(theirs, what)
         if one != other and what.startswith(only):
             yield f"{what}: {one}. It should be: {other}."

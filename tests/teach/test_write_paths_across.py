@@ -4,6 +4,7 @@ import pytest
 
 from khosim.kernel.page_alloc import alloc_pages as give
 from khosim.kernel.shmem import EEXIST
+from khosim.kernel.shmem_file import EFAULT
 from khosim.state import handover
 from khosim.state.bitmap import set_bit
 from khosim.state.blocks import load_block, store_block
@@ -91,6 +92,16 @@ def test_the_block_and_the_bit_may_be_set_in_one_step():
             store_block(m, kho, index, 64 * m.slots[ino * m.file_pages + index])
             set_bit(m, load_block(m, kho, index) // 64)
         return error
+
+    assert judged("a-page-with-a-block", path).right
+
+
+def test_a_copy_past_the_end_may_be_refused_for_that_before_it_is_for_its_block():
+    def path(m, vma, page, data):
+        if 64 * page >= m.inode.i_size[m.vma.ino[vma]]:
+            yield Step("past", "It is past the end.")
+            return -EFAULT
+        return (yield from SOLVED(m, vma, page, data))
 
     assert judged("a-page-with-a-block", path).right
 
