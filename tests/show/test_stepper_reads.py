@@ -1,8 +1,12 @@
 """What the stepper says in a real browser: names, selections, lamps, text."""
 
+import pytest
+
 import khosim
 from tests.browser import press, t
 from tests.show.bare import give, traits
+from tests.show.fakes import FRAMES, write
+from tests.show.tape import Tape
 
 
 def test_names_for_those_who_cannot_see(page):
@@ -143,3 +147,44 @@ def test_a_page_that_was_cut_away_is_not_said_to_be_in_another_file(page):
     page.evaluate(f"model.set('t', {trace.why('cache', index=0).t})")
     page.locator("[data-cell='frame 27']").click(force=True)
     assert page.inner_text(".why dl").split("\n")[:2] == ["holds", "a page, not in this file"]
+
+
+def test_a_cached_frame_with_no_reference_left_says_so(page):
+    tape = Tape("one reference too few")
+    tape.open()
+    write(tape, 0)
+    tape.m.arrays["page"]["refcount"][0x20] = 0
+    tape.step("The last reference to frame 0x20 is gone.")
+    give(page, traits(tape.history))
+    page.click("[data-act=end]")
+    page.locator("[data-cell='frame 32']").click(force=True)
+    assert "refs\n0\n" in page.inner_text(".why dl")
+    page.locator("[data-cell='frame 33']").click(force=True)
+    assert "refs" not in page.inner_text(".why dl")
+
+
+BEGINS = """(() => {
+    const line = document.querySelector(".lead:not(.halo)"), rings = document.querySelectorAll(".rings rect.ring-sel");
+    const b = [...rings].at(-1).getBBox(), middle = { x: b.x + b.width / 2, y: b.y + b.height / 2 };
+    const inside = ({ x, y, width, height }, p) => x < p.x && p.x < x + width && y < p.y && p.y < y + height + 3;
+    const box = (kind) => document.querySelector(`[data-cell="${kind} 2"] .hitbox`).getBBox();
+    return [line.getPointAtLength(0), middle].flatMap((p) => ["cache", "block"].filter((kind) => inside(box(kind), p)));
+})()"""
+
+
+@pytest.mark.parametrize(("named", "cell"), [(FRAMES[2], "block"), (0, "cache"), (FRAMES[1], "cache")])
+def test_ring_and_line_are_at_the_cell_that_names_the_frame(page, named, cell):
+    """Block 2 names it, or nothing, or another frame; the page cache names it throughout."""
+    tape = Tape("who names it")
+    tape.open()
+    write(tape, 2)
+    tape.block(2, named)
+    tape.step("Block 2 is set.")
+    tape.step("Nothing changes.")
+    give(page, traits(tape.history))
+    page.click("[data-act=end]")
+    page.locator("[data-cell='cache 2']").click(force=True)
+    for width in (358, 736):
+        page.set_viewport_size({"width": width + 32, "height": 900})
+        page.wait_for_selector(f"svg.tl[width='{width}']")
+        assert page.evaluate(BEGINS) == [cell, cell]

@@ -895,7 +895,7 @@ function rulers(story, state, L, pick, base) {
     size >= 0 && path("rule", `M${G} ${L.ruler - 3}v6M${G} ${L.ruler}H${xe}`), mirror >= 0 && path("rule", `M${G} ${L.mirror - 3}v6M${G} ${L.mirror}H${xk}`),
     path(`eof ${agree ? "" : call && !state.bad.length ? "off" : "bad"}`, `M${xe} ${high}${size < 0 ? "" : aside(xe, "cache")}V${middle}H${xk}${mirror < 0 ? "" : aside(xk, "blocks")}V${low}`),
     size >= 0 && dimension(L, xe, L.ruler, `i_size ${size}`, state.changed.size),
-    mirror >= 0 && dimension(L, xk, L.mirror, `kho i_size ${mirror}`, state.changed.mirror, pick.frame >= 0 ? columnX(L, pick.block, base) + L.P / 2 : -99),
+    mirror >= 0 && dimension(L, xk, L.mirror, `kho i_size ${mirror}`, state.changed.mirror, namer(state, pick) ? leaderX(L, namer(state, pick), pick.block, base) : -99),
     state.changed.size && h("circle", { class: "dot-now", cx: xe, cy: L.ruler, r: 3.5 }),
     state.changed.mirror && h("circle", { class: "dot-now", cx: xk, cy: L.mirror, r: 3.5 }));
 }
@@ -917,12 +917,19 @@ function memoryAxis(L) {
     L.level === "density" && [text("gut", gutterEnd(L), L.memory + 10, "share"), text("gut", gutterEnd(L), L.memory + L.rowHeight - 1, "0 %")]);
 }
 
-/** Orthogonal leader: block cell, lane, gap between columns, the frame's ring. */
+/** The strip whose cell names the picked frame, the block list before the page cache; "" if neither does. */
+const namer = ({ rows }, { block, frame }) => (frame < 0 ? "" : ["blocks", "cache"].find((strip) => rows[strip].at(block) === frame) ?? "");
+
+/** Where a leader goes down: from the middle of a block; from the page cache it passes beside what the block says. */
+const leaderX = (L, from, block, base) => columnX(L, block, base) + L.P / (from === "blocks" ? 2 : 8);
+
+/** Orthogonal leader: the cell that names the frame, lane, gap between columns, the frame's ring. */
 function leader(state, L, pick, base) {
-  if (pick.block < base || pick.block >= base + L.columns || !inView(L, pick.frame) || L.level === "density") return null;
+  const strip = namer(state, pick);
+  if (!strip || pick.block < base || pick.block >= base + L.columns || !inView(L, pick.frame) || L.level === "density") return null;
   const [fx, fy] = frameXY(L, pick.frame), r = 4, hot = state.changed.frames.has(pick.frame);
-  const sx = columnX(L, pick.block, base) + L.P / 2, gx = fx - (L.level === "cell" ? (hot ? 3 : 1.5) : -1.5);
-  const d = gx > sx ? 1 : -1, to = L.level === "cell" ? fy + 3 : fy - (hot ? 4 : 2), from = L.blocks + L.S + 2;
+  const sx = leaderX(L, strip, pick.block, base), gx = fx - (L.level === "cell" ? (hot ? 3 : 1.5) : -1.5);
+  const d = gx > sx ? 1 : -1, to = L.level === "cell" ? fy + 3 : fy - (hot ? 4 : 2), from = L[strip] + L.S + (strip === "blocks" ? 2 : 0);
   const line = Math.abs(gx - sx) > 2 * r
     ? `M${sx} ${from}V${L.lane - r}Q${sx} ${L.lane} ${sx + d * r} ${L.lane}H${gx - d * r}Q${gx} ${L.lane} ${gx} ${L.lane + r}V${to}`
     : `M${sx} ${from}V${L.lane}L${gx} ${L.lane + 6}V${to}`;
@@ -1034,7 +1041,8 @@ function rings(state, L, pick, base, ui) {
   for (const i of changed.cache) strip("ring-now", i, L.cache, wide);
   for (const i of changed.blocks) strip("ring-now", i, L.blocks, wide);
   if (L.level === "cell" && !changed.frames.has(pick.frame)) frameRing("ring-sel", pick.frame, 1.5, 4.5);
-  if (pick.block >= 0 && !changed.blocks.has(pick.block)) strip("ring-sel", pick.block, L.blocks, L.tight ? 0 : 0.5);
+  const row = namer(state, pick) || "blocks"; // where the leader begins
+  if (pick.block >= 0 && !changed[row].has(pick.block)) strip("ring-sel", pick.block, L[row], L.tight ? 0 : 0.5);
   for (const [cls, spot] of [["ring-hover", ui.hover], ["ring-focus", ui.focus]]) {
     if (!spot) continue;
     const focus = cls === "ring-focus";
@@ -1280,7 +1288,7 @@ function facts(story, state, { frame, block }) {
     owner.length && ["owner", owner.join(", ") + (owner.length === 1 && role !== "cached" ? " only" : "")],
     ["PFN bit", lost ? VERDICT_WORDS[UNKNOWN] : rows.bit.at(frame) ? (since > 0 ? `set since step ${since}` : "set") : "clear"],
     !lost && [`word ${Math.floor(frame / WORD)}`, wordHex(rows.bit, Math.floor(frame / WORD)), `bit ${frame % WORD}`],
-    rows.refs.at(frame) > 0 && ["refs", rows.maps.at(frame) > 0 ? `${rows.refs.at(frame)}, mapped ${rows.maps.at(frame)}` : String(rows.refs.at(frame))],
+    (rows.refs.at(frame) > 0 || role === "cached" || role === "fresh") && ["refs", rows.maps.at(frame) > 0 ? `${rows.refs.at(frame)}, mapped ${rows.maps.at(frame)}` : String(rows.refs.at(frame))],
     flags.length && ["flags", flags.join(" ")],
     ["bytes", preview(state, frame, machine)],
   ].filter((fact) => fact && fact[1] !== "");
@@ -1488,7 +1496,7 @@ function help(story) {
       h("tbody", {}, Object.values(CONTROLS).map(([name, keys]) => h("tr", {}, h("th", { scope: "row" }, h("kbd", {}, keys.replace("Shift+", "Shift "))), h("td", {}, name))))),
     h("p", { class: "quiet" }, "Tab goes from part to part. In memory and in the file, arrows go from cell to cell and Enter selects."),
     h("h4", {}, "Frames and blocks"), h("ul", { class: "marks" }, MARKS.map(([, q, words]) => row(mark(q), words)),
-      row(ring("ring-now"), "changed in this step"), row(ring("ring-sel"), "selected; a line leads from its block to its frame")),
+      row(ring("ring-now"), "changed in this step"), row(ring("ring-sel"), "selected; a line leads to a frame from the cell that names it")),
     story.doc.invariants.length > 0 && [h("h4", {}, "Invariants: a tick holds, a ring waits for the call to return, a cross is violated"),
       h("dl", { class: "statements" }, story.doc.invariants.map(([name, words]) => [h("dt", {}, name), h("dd", {}, words)]))]);
 }
@@ -1611,7 +1619,7 @@ function miniature(story, state, x, y) {
     const big = figure(story, state, layout(620, story), { selection: pick, hover: null, focus: null, tab: {} });
     return nested(big, x, y, { ...big.attrs, class: "mini whole", width, height: miniHeight(story) });
   }
-  const { block, frame } = resolve(state, pick), base = Math.max(0, Math.floor(block / 16) * 16), n = Math.min(16, file_pages - base);
+  const picked = resolve(state, pick), { block, frame } = picked, from = namer(state, picked), base = Math.max(0, Math.floor(block / 16) * 16), n = Math.min(16, file_pages - base);
   const X = (i) => (i - base) * P + (P - s) / 2, end = (bytes) => round(clamp(Math.max(0, bytes) / page_size - base, 0, n) * P);
   const [size, mirror] = [SIZE.i_size, SIZE.mirror].map((k) => state.rows.sizes.at(k)), xe = end(size < 0 ? mirror : size), xk = end(mirror < 0 ? size : mirror);
   const at = (m) => [(m % 16) * P + (P - s) / 2, 56 + Math.floor(m / 16) * P], [fx, fy] = at(Math.max(0, frame));
@@ -1621,7 +1629,8 @@ function miniature(story, state, x, y) {
     Math.max(size, mirror) >= 0 && path("rule", `M0 1v6M0 4H${xe}M0 35v6M0 38H${xk}`),
     Math.max(size, mirror) >= 0 && path(`eof ${xe === xk ? "" : "bad"}`, `M${xe} 1V20H${xk}V44`),
     range(frames).map((m) => frameMarks({ ...frameFacts(state, m, story.doc.machine), label: "", comb: 0 }, ...at(m), s)),
-    frame >= 0 && block >= base && [path("lead", `M${X(block) + s / 2} 33V48H${fx - 1}V${fy}`), rect("ring-sel", fx - 1, fy - 1, s + 2, s + 2, 2)]);
+    from && block >= base && path("lead", from === "blocks" ? `M${X(block) + s / 2} 33V48H${fx - 1}V${fy}` : `M${X(block) - 1} ${8 + S}V48H${fx - 1}V${fy}`),
+    frame >= 0 && block >= base && rect("ring-sel", fx - 1, fy - 1, s + 2, s + 2, 2));
 }
 
 const miniHeight = (story) => (story.doc.machine.frames > 256 ? 96 : 60 + Math.ceil(story.doc.machine.frames / 16) * MINI.P);
