@@ -3,14 +3,12 @@
 // stay. `#id@step` opens a figure at a step.
 (() => {
   const PACKED = "STEPPER_MODULE", STYLE = "STEPPER_STYLE";
-  const NEAR = "800px"; // figures further from the window than this wait
 
   const figures = [...document.querySelectorAll(".khosim-figure")];
   if (!figures.length) return;
   const shared = document.getElementById("khosim-sources");
   let sources = {};
   const texts = new Map(); // figure -> its document, unpacked; of one that is broken, what was wrong
-  const drawn = new Set();
   let render = null;
 
   function unzip(packed) {
@@ -40,47 +38,31 @@
   }
 
   function draw(figure) {
-    if (drawn.has(figure) || figure.dataset.failed) return;
     const el = document.createElement("div"), words = figure.querySelector(".khosim-words");
     try {
       const model = modelOf({ document: JSON.parse(texts.get(figure)), sources, t: +figure.dataset.t });
       figure.insertBefore(el, words);
       render({ model, el });
-      drawn.add(figure);
       words.hidden = true;
     } catch (error) {
       el.remove();
-      figure.dataset.failed = "true";
       console.error(error);
     }
   }
 
-  /** A link to a figure or to one of its steps: the stepper itself goes to the step. */
+  /** What the page's address leads to: a section, a figure, or one of its steps, to which the stepper itself goes. */
   function follow() {
     const [id] = decodeURIComponent(location.hash.slice(1)).split("@");
-    const figure = figures.find((f) => f.id === id);
-    if (!figure) return;
-    figures.slice(0, figures.indexOf(figure) + 1).forEach(draw); // what is drawn above it later would push it out of view
-    figure.scrollIntoView({ behavior: "instant" });
+    document.getElementById(id)?.scrollIntoView({ behavior: "instant" });
   }
 
-  /** Paper is not scrolled: draw what was left. Steppers drawn now have missed the news, so it is told again. */
-  function print(event) {
-    const late = figures.filter((f) => !drawn.has(f) && !f.dataset.failed);
-    if (!render || !late.length) return;
-    late.forEach(draw);
-    event.stopImmediatePropagation();
-    window.dispatchEvent(new Event("beforeprint"));
-  }
-  window.addEventListener("beforeprint", print);
+  const fresh = () => performance.getEntriesByType("navigation")[0]?.type === "navigate"; // who comes back is where they were
+  const end = (state) => { document.documentElement.dataset.khosim = state; };
 
   unpack().then(() => {
-    const seen = new IntersectionObserver((entries) => {
-      for (const { isIntersecting, target } of entries) if (isIntersecting) { seen.unobserve(target); draw(target); }
-    }, { rootMargin: NEAR });
-    figures.forEach((f) => seen.observe(f));
-    follow();
-    window.addEventListener("hashchange", follow);
-    document.documentElement.dataset.khosim = "ready";
-  }).catch((error) => console.error(error));
+    figures.forEach(draw); // all at once: one that grew later would push away what a link has led to
+    end("ready");
+    if (fresh()) follow(); // the browser was there before the figures were
+    window.addEventListener("hashchange", () => { if (location.hash.includes("@")) follow(); });
+  }).catch((error) => { end("failed"); console.error(error); });
 })();

@@ -25,10 +25,6 @@ def all_pages(book):
     return sorted(path.relative_to(book.html).as_posix() for path in book.html.rglob("*.html"))
 
 
-def draw_all(page):
-    page.evaluate("dispatchEvent(new Event('beforeprint')); dispatchEvent(new Event('afterprint'))")
-
-
 @pytest.mark.parametrize("address", [START, FRAMES])
 def test_without_scripts_every_step_can_be_read(tab, address):
     with tab(address, java_script_enabled=False) as page:
@@ -50,7 +46,6 @@ def test_no_page_scrolls_sideways_on_a_phone(tab, book):
             page.goto(f"{book.html.as_uri()}/{address}")
             if page.locator(".khosim-figure").count():
                 page.wait_for_function("document.documentElement.dataset.khosim === 'ready'")
-                draw_all(page)
             extra = page.evaluate("document.scrollingElement.scrollWidth - innerWidth")
             if extra > 0:
                 wide[address] = extra
@@ -84,7 +79,6 @@ def test_paper_gets_strips_and_no_buttons(tab):
         assert words.count("of 63") >= 1
         assert "This step as text" not in words
         page.emulate_media(media="print")
-        draw_all(page)
         assert page.locator(".khosim-figure .kho").count() == page.locator(".khosim-figure").count()
         page.evaluate("dispatchEvent(new Event('beforeprint'))")
         assert page.locator(".paper svg").count() >= page.locator(".khosim-figure").count()

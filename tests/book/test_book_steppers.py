@@ -12,6 +12,7 @@ from tests.show.bare import recorded
 from tests.test_notebooks import CHAPTERS, figures
 
 START, FRAMES = "notebooks/00-start-here.html", "notebooks/01-frames-bits-and-a-buddy.html"
+CUTTING = "notebooks/06-cutting-a-file-short.html"
 FIGURES = [(f"notebooks/{chapter}.html", name) for chapter in CHAPTERS for name in figures(chapter)]
 EVERY_HAND = {"one-page-crosses", "two-pages-one-touched", "two-frames-one-bit", "two-kexecs"}
 IN_VIEW = """(id) => { const box = document.getElementById(id).querySelector(".kho").getBoundingClientRect();
@@ -47,7 +48,7 @@ def test_a_reader_can_do_all_there_is_to_do(book, browser, served, address, name
     fits = hands.ALL if name in EVERY_HAND else [hands.there_and_back, hands.buttons, hands.drag]
     first = next(figure for page, figure in FIGURES if page == address)
     for home in [f"{book.html.as_uri()}/"] + [served] * (name == first):
-        with opened(browser, home + address, 1200, "article", home=home) as page:  # drawn when it comes near
+        with opened(browser, home + address, 1200, "article", home=home) as page:
             place = drawn(page, name)
             for hand in fits:
                 hand(place)
@@ -83,6 +84,50 @@ def test_a_link_in_the_prose_moves_the_figure_there(tab):
         place.locator(".kho[data-t='56']").wait_for()
         page.wait_for_function(IN_VIEW, arg="one-page-crosses")
         assert page.url.endswith("#one-page-crosses@56")
+
+
+LANDED = """async (id) => {
+    const bar = document.querySelector(".mobile-header").getBoundingClientRect().bottom; // 0 where there is none
+    const top = () => document.getElementById(id).querySelector("h2").getBoundingClientRect().top;
+    for (let was; was !== top(); ) { was = top(); await new Promise((next) => setTimeout(next, 100)); }
+    return bar <= top() && top() < innerHeight / 3;
+}"""
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_a_link_to_a_section_lands_on_it(browser, book, width):
+    """From outside, and from the list of contents, forwards and backwards, though figures lie between; also slowly."""
+    home = f"{book.html.as_uri()}/"
+    with opened(browser, f"{home}{CUTTING}#exercises", width, "[data-khosim=ready]", home=home) as page:
+        assert page.evaluate(LANDED, "exercises")
+        page.emulate_media(reduced_motion="no-preference")
+        page.goto("about:blank")
+        page.goto(f"{home}{CUTTING}#exercises")
+        page.wait_for_selector("[data-khosim=ready]")
+        assert page.evaluate(LANDED, "exercises")
+        tall = page.evaluate("document.documentElement.scrollHeight")
+        for section in ("see-it", "a-page-that-is-in-swap", "exercises"):
+            page.evaluate("(id) => document.querySelector(`.toc-tree a[href='#${id}']`).click()", section)
+            assert page.evaluate(LANDED, section), section
+        page.evaluate("[...document.querySelectorAll('.khosim-figure')].map((figure) => figure.scrollIntoView())")
+        assert page.evaluate("document.documentElement.scrollHeight") == tall
+
+
+@pytest.mark.parametrize(("width", "seen"), [(390, False), (1280, True)])
+def test_no_button_lies_on_a_figure_of_a_narrow_screen(browser, book, width, seen):
+    home = f"{book.html.as_uri()}/"
+    with opened(browser, f"{home}{CUTTING}#exercises", width, "[data-khosim=ready]", home=home) as page:
+        page.evaluate("scrollBy(0, -500)")
+        page.locator(".show-back-to-top").wait_for(state="attached")  # Furo's button comes when one scrolls up
+        assert page.locator(".back-to-top").is_visible() is seen
+
+
+def test_nobody_is_scrolled_slowly_who_asked_for_less_motion(browser, book):
+    home = f"{book.html.as_uri()}/"
+    with opened(browser, home + CUTTING, 1280, "[data-khosim=ready]", home=home) as page:
+        assert page.evaluate("getComputedStyle(document.documentElement).scrollBehavior") == "auto"
+        moved = "document.querySelector(`.toc-tree a[href='#exercises']`).click(), scrollY"
+        assert page.evaluate(f"({moved})") > 900
 
 
 COVERED = """(line) => { const { left, top, width, height } = line.getBoundingClientRect();
