@@ -94,7 +94,7 @@ def _picture(snapshot: Snapshot, file: str, last: Seen | None) -> Picture:
     pfn = _suspects(snapshot, cache, blocks, last)
     page, phys = snapshot.arrays["page"][pfn], snapshot.arrays["phys"]
     put = partial(_put, last, pfn)
-    flags = put("flags", _folio_flags(snapshot, page, pfn))
+    flags = put("flags", _of_folio(snapshot, "flags", page, pfn))
     role = put("role", _roles(snapshot, cache, blocks, flags, pfn))
     nblocks = -1 if _lost(snapshot) else snapshot.config.nblocks if kho else 0
     return {
@@ -103,7 +103,7 @@ def _picture(snapshot: Snapshot, file: str, last: Seen | None) -> Picture:
         "bit": put("bit", snapshot.bits[pfn].astype(np.int64)),
         "poison": put("poison", _poison(phys[pfn], role[pfn])),
         "flags": flags,
-        "refs": put("refs", page["refcount"].astype(np.int64)),
+        "refs": put("refs", _of_folio(snapshot, "refcount", page, pfn)),
         "maps": put("maps", page["mapcount"].astype(np.int64)),
         "cache": cache,
         "blocks": blocks,
@@ -146,10 +146,10 @@ def _lost(snapshot: Snapshot) -> bool:
     return snapshot.boots > 1 and not snapshot.fdt_phys
 
 
-def _folio_flags(snapshot: Snapshot, page: NDArray[Any], pfn: Row) -> Row:
-    """The flags of each frame of `pfn`, whose rows are `page`; a large folio keeps them in its head."""
+def _of_folio(snapshot: Snapshot, column: str, page: NDArray[Any], pfn: Row) -> Row:
+    """Flags or references of each frame of `pfn`, whose rows are `page`; a large folio keeps them in its head."""
     head = np.where(page["head"] >= 0, page["head"], pfn)
-    return np.array(snapshot.arrays["page"]["flags"][head], np.int64)
+    return np.array(snapshot.arrays["page"][column][head], np.int64)
 
 
 def _cache(snapshot: Snapshot, ino: int) -> Row:

@@ -3,6 +3,7 @@
 import pytest
 
 import khosim
+from khosim.show.picture import picture
 from tests.browser import press, t
 from tests.show.bare import give, traits
 from tests.show.fakes import FRAMES, write
@@ -161,6 +162,18 @@ def test_a_cached_frame_with_no_reference_left_says_so(page):
     assert "refs\n0\n" in page.inner_text(".why dl")
     page.locator("[data-cell='frame 33']").click(force=True)
     assert "refs" not in page.inner_text(".why dl")
+
+
+def test_every_frame_of_a_huge_page_tells_the_references_of_its_first():
+    m = khosim.boot(frames=64, page_size=64)
+    m.huge(force=True)
+    fd = m.os.memfd_create("plain")
+    m.os.pwrite(fd, b"A", 0)
+    told = picture(m.snapshot(), "plain")
+    refs = told["refs"][told["cache"][told["cache"] >= 0]]
+    assert refs.size > 1
+    assert refs[0] > 0
+    assert set(refs.tolist()) == {int(refs[0])}
 
 
 BEGINS = """(() => {
