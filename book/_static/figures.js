@@ -6,6 +6,11 @@
 
   const figures = [...document.querySelectorAll(".khosim-figure")];
   if (!figures.length) return;
+
+  document.querySelector(".toc-drawer")?.addEventListener("click", ({ target }) => {
+    if (target.closest("a")) document.getElementById("__toc").checked = false; // the theme leaves it open over the section
+  });
+
   const shared = document.getElementById("khosim-sources");
   let sources = {};
   const texts = new Map(); // figure -> its document, unpacked; of one that is broken, what was wrong

@@ -93,8 +93,8 @@ def solution(name: str) -> Solution:
     found = SOLUTIONS[name]
     if isinstance(found, str):
         return Solution(found)
-    given = "the recording of this run" if item.grade == CHANGE else found.__name__
-    return Solution(f"{pasted(found)}\n# To hand it in: exercise({name!r}, {given})")
+    how, given = ("Record its run, then", "trace") if item.grade == CHANGE else ("To hand it in", found.__name__)
+    return Solution(f"{pasted(found)}\n# {how}: exercise({name!r}, {given})")
 
 
 def items() -> list[Question | Task]:

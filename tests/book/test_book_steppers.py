@@ -107,8 +107,10 @@ def test_a_link_to_a_section_lands_on_it(browser, book, width):
         assert page.evaluate(LANDED, "exercises")
         tall = page.evaluate("document.documentElement.scrollHeight")
         for section in ("see-it", "a-page-that-is-in-swap", "exercises"):
+            page.evaluate("document.getElementById('__toc').checked = true")  # the drawer is open
             page.evaluate("(id) => document.querySelector(`.toc-tree a[href='#${id}']`).click()", section)
             assert page.evaluate(LANDED, section), section
+            assert not page.evaluate("document.getElementById('__toc').checked"), "the drawer lies on it"
         page.evaluate("[...document.querySelectorAll('.khosim-figure')].map((figure) => figure.scrollIntoView())")
         assert page.evaluate("document.documentElement.scrollHeight") == tall
 

@@ -123,9 +123,9 @@ def read_ahead(run: Played) -> Iterator[str]:
     """The patch brings back what is touched and no more. Write a read that looks one page ahead.
 
     Give `shmem_file_read_iter()` a body that reads as before. Then, if the page after the last one it read is held, it
-    brings that page back too, and no other. A hole stays a hole, and no lock or reference is left. Every short
-    program is tried that reads one of two files, writes a byte into the hole at page 2, or goes through a kexec. A read
-    of page 16, past the block list, fails as before.
+    brings that page back too, and no other. A hole stays a hole, and no lock or reference is left. There are
+    two files with held pages, and one of them has a hole at page 2. Every short program is tried that reads from them,
+    writes a byte into the hole, or goes through a kexec. A read of page 16, past the block list, fails as before.
     """
     ahead = looked_ahead(run.program)
     yield from ends_otherwise(run, ahead)
