@@ -90,7 +90,7 @@ class Card:
         """The card as text: what a stored output holds. Once it is answered, the verdict alone."""
         title = f"{self.title} ({self.item.name})"
         hints = [f"Hint {n}: {text}" for n, text in enumerate(self.item.hints[: self.hint], 1)]
-        if self.said:
+        if self.verdict is not None:
             return "\n\n".join([title, self.said, *hints])
         parts = [title, self.asks]
         if self.program:

@@ -94,5 +94,12 @@ def judged(name, path):
     return verdict
 
 
+def refused(name, path):
+    """What is said of a wrong answer."""
+    verdict = judged(name, path)
+    assert not verdict.right
+    return verdict.words
+
+
 def nothing_more(_m, _ino):
     pass
